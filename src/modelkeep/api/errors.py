@@ -1,0 +1,60 @@
+"""Errors on the wire, in both directions: `{"error_code": …, "message": …}`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from modelkeep.domain import errors
+from modelkeep.domain.errors import ModelkeepError
+
+# By class, because 413 and 507 share MLflow's code RESOURCE_EXHAUSTED.
+STATUS: dict[type[ModelkeepError], int] = {
+    errors.Invalid: 400,
+    errors.AlreadyExists: 400,
+    errors.NotFound: 404,
+    errors.Unauthenticated: 401,
+    errors.PermissionDenied: 403,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.NotImplementedHere: 501,
+    errors.Unavailable: 503,
+    errors.OutOfSpace: 507,
+}
+
+
+class ErrorShape(msgspec.Struct):
+    """The body of every answer that is not 200."""
+
+    error_code: str
+    message: str
+
+
+def status_of(error: ModelkeepError) -> int:
+    """The HTTP status of an error."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def encode(error: ModelkeepError) -> bytes:
+    """The JSON body of an error."""
+    return msgspec.json.encode(ErrorShape(error.code, error.message))
+
+
+class EndpointNotFound(ModelkeepError):
+    """There is no such path; stock clients then try the next route of a call, or give up at once."""
+
+    code = "ENDPOINT_NOT_FOUND"
+
+
+class MethodNotAllowed(ModelkeepError):
+    """The path exists, with other methods."""
+
+    code = "ENDPOINT_NOT_FOUND"
+
+
+class WorkspacesDisabled(ModelkeepError):
+    """A workspace was named, and this server has none. MLflow answers 500 here, which its client retries for minutes."""
+
+    code = "FEATURE_DISABLED"
+
+
+STATUS |= {EndpointNotFound: 404, MethodNotAllowed: 405, WorkspacesDisabled: 400}

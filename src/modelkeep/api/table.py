@@ -1,0 +1,19 @@
+"""The one table of every call, read by the server, the SDK, the tests and the documentation."""
+
+from __future__ import annotations
+
+from modelkeep.api import artifacts, datasets, events, experiments, logged_models, metrics, models, runs, tokens, versions
+from modelkeep.api.call import Call
+
+CALLS: tuple[Call, ...] = (
+    *models.CALLS,
+    *versions.CALLS,
+    *experiments.CALLS,
+    *runs.CALLS,
+    *metrics.CALLS,
+    *datasets.CALLS,
+    *logged_models.CALLS,
+    *artifacts.CALLS,
+    *events.CALLS,
+    *tokens.CALLS,
+)

@@ -1,0 +1,1 @@
+"""The edge: decode, authenticate, call the verb, encode. Starlette on Granian."""

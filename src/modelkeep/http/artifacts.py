@@ -1,0 +1,162 @@
+"""The routes that carry files: streamed both ways, beside the calls of the API table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from modelkeep.domain.actors import Actor
+from modelkeep.domain.artifacts import Artifact
+from modelkeep.domain.errors import Invalid, NotImplementedHere
+from modelkeep.domain.texts import required
+from modelkeep.http.downloads import send_artifact
+from modelkeep.http.responding import Receive, Scope, Send, send_json
+from modelkeep.http.uploads import receive_artifact, too_large
+from modelkeep.http.writing import Writes
+from modelkeep.registry import artifacts
+from modelkeep.registry.handle import Registry
+
+Handler = Callable[[Registry, Writes, Actor, Scope, Receive, Send], Awaitable[None]]
+
+# MLflow's limit for a file that comes through its browser route.
+BROWSER_UPLOAD_LIMIT = 10 * 1024 * 1024
+
+_PREFIX = re.compile(
+    r"/(?:ajax-)?api/2\.0/mlflow-artifacts/(artifacts|presigned|mpu/create|mpu/complete|mpu/abort)(/|$)"
+)
+_OF_LOGGED_MODEL = re.compile(r"/ajax-api/2\.0/mlflow/logged-models/([^/]+)/artifacts/files")
+
+
+def match(method: str, path: str) -> Handler | None:
+    """The handler of a path, without its base path and query; None when it is not one of these routes.
+
+    A handler takes (registry, writes, actor, scope, receive, send), raises ModelkeepError before its answer has
+    begun, and never afterwards. `scope["raw_path"]` is what the paths of files are read from.
+    """
+    if found := _PREFIX.match(path):
+        kind = found[1]
+        if kind == "artifacts":
+            return _FILES.get(method) if found[2] else None
+        return _UNSUPPORTED.get((method, kind))
+    if method in ("GET", "HEAD"):
+        if _OF_LOGGED_MODEL.fullmatch(path):
+            return _download_of_logged_model
+        return _DOWNLOADS.get(path)
+    return _upload_to_run if (method, path) == ("POST", "/ajax-api/2.0/mlflow/upload-artifact") else None
+
+
+async def _download(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    await _send(registry, artifacts.find(actor, registry, _path(scope)), scope, receive, send)
+
+
+async def _send(registry: Registry, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
+    await send_artifact(registry.blobs, artifact, scope, receive, send)
+
+
+def _path(scope: Scope) -> str:
+    """The path of the file that the request's path names; decoded from its bytes, which no server has touched."""
+    found = _PREFIX.match(scope["raw_path"].decode("latin-1"))
+    if found is None:
+        raise Invalid("Invalid path: write '/mlflow-artifacts/artifacts/' without percent-encoding.")
+    raw = scope["raw_path"][found.end() :]
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise Invalid(f"Invalid path: {raw[:200]!r} is not UTF-8.") from None
+
+
+async def _upload(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+    await receive_artifact(registry, writes, actor, _path(scope), _length(scope), receive)
+    await send_json(send, 200, b"{}")
+
+
+def _length(scope: Scope) -> int | None:
+    headers = dict(scope["headers"])
+    announced = headers.get(b"content-length", b"")
+    # With both the transfer encoding wins (RFC 9112, 6.3).
+    known = announced.isdigit() and len(announced) < 20 and b"transfer-encoding" not in headers
+    return int(announced) if known else None
+
+
+async def _delete(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+    path = _path(scope)
+    await writes.submit(lambda: artifacts.delete(actor, registry, path))
+    await send_json(send, 200, b"{}")
+
+
+async def _download_of_run(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    query = _query(scope)
+    run_id = required(query.get("run_id") or query.get("run_uuid"), "run_id")
+    path = required(query.get("path"), "path", 2**20)
+    await _send(registry, artifacts.find_of_run(actor, registry, run_id, path), scope, receive, send)
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(scope["query_string"].decode("ascii"), errors="strict", max_num_fields=100))
+    except (ValueError, UnicodeDecodeError):
+        raise Invalid("The query string is not valid: use percent-encoded UTF-8 with at most 100 fields.") from None
+
+
+async def _download_of_version(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    query = _query(scope)
+    name = required(query.get("name"), "name")
+    version = required(query.get("version"), "version")
+    path = required(query.get("path"), "path", 2**20)
+    await _send(registry, artifacts.find_of_version(actor, registry, name, version, path), scope, receive, send)
+
+
+async def _download_of_logged_model(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    found = _OF_LOGGED_MODEL.fullmatch(scope["path"])
+    assert found is not None
+    path = required(_query(scope).get("artifact_file_path"), "artifact_file_path", 2**20)
+    await _send(registry, artifacts.find_of_logged_model(actor, registry, found[1], path), scope, receive, send)
+
+
+async def _upload_to_run(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    query, length = _query(scope), _length(scope)
+    run_id = required(query.get("run_uuid"), "run_uuid")
+    path = artifacts.path_in_run(actor, registry, run_id, required(query.get("path"), "path", 2**20))
+    if length == 0:
+        raise Invalid("Request must specify data.")
+    if length is not None and length > BROWSER_UPLOAD_LIMIT:
+        raise too_large(BROWSER_UPLOAD_LIMIT)
+    await receive_artifact(registry, writes, actor, path, length, receive, BROWSER_UPLOAD_LIMIT)
+    await send_json(send, 200, b"{}")
+
+
+async def _refuse_multipart_upload(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    # Stock clients match the start of this message, and then send the file in one piece.
+    raise NotImplementedHere("Multipart upload is not supported for the current artifact repository. Use PUT.")
+
+
+async def _refuse_multipart_download(
+    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
+) -> None:
+    raise NotImplementedHere("Multipart download is not supported for the current artifact repository. Use GET.")
+
+
+_FILES: dict[str, Handler] = {"GET": _download, "HEAD": _download, "PUT": _upload, "DELETE": _delete}
+_UNSUPPORTED: dict[tuple[str, str], Handler] = {
+    ("POST", "mpu/create"): _refuse_multipart_upload,
+    ("POST", "mpu/complete"): _refuse_multipart_upload,
+    ("POST", "mpu/abort"): _refuse_multipart_upload,
+    ("GET", "presigned"): _refuse_multipart_download,
+}
+_DOWNLOADS: dict[str, Handler] = {
+    "/get-artifact": _download_of_run,
+    "/model-versions/get-artifact": _download_of_version,
+}

@@ -1,0 +1,35 @@
+"""The registry handle: what every verb works on. It has fields and no methods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelkeep.blobs.local import LocalBlobs
+from modelkeep.storage.sqlite import Database
+
+
+def now_milliseconds() -> int:
+    """The wall clock, in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Registry:
+    """An open registry.
+
+    Attributes:
+        folder: the data folder.
+        database: where the rows are.
+        blobs: where the bytes are.
+        clock: returns UTC milliseconds.
+        read_only: refuse every change.
+    """
+
+    folder: Path
+    database: Database
+    blobs: LocalBlobs
+    clock: Callable[[], int] = field(default=now_milliseconds)
+    read_only: bool = False

@@ -1,0 +1,55 @@
+"""Opening and closing a registry on a data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from modelkeep.blobs.local import LocalBlobs
+from modelkeep.domain.errors import Invalid
+from modelkeep.registry import experiments
+from modelkeep.registry.handle import Registry
+from modelkeep.storage import schema
+from modelkeep.storage.sqlite import FILE_NAME, Database
+
+
+def prepare(folder: Path) -> None:
+    """Create a data folder, or bring an older one to the current schema.
+
+    Raises:
+        Invalid: the folder cannot be written, or holds something that is not Modelkeep's.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Invalid(f"The data folder {folder} cannot be created: {error.strerror}. Choose another with --data.") from None
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise Invalid(f"The data folder {folder} cannot be written. Change its permissions or choose another with --data.")
+    for foreign in ("mlflow.db", "mlruns.db", "meta.yaml"):
+        if (folder / foreign).exists():
+            raise Invalid(
+                f"The folder {folder} holds data of MLflow ({foreign}) and was left untouched. "
+                "Choose an empty folder with --data."
+            )
+    schema.check_ours(str(folder / FILE_NAME))
+    registry = open_registry(folder)
+    try:
+        schema.migrate(registry.database)
+        experiments.ensure_default(registry)
+    finally:
+        close(registry)
+
+
+def open_registry(folder: Path, *, read_only: bool = False, busy_milliseconds: int = 5000) -> Registry:
+    """Open a prepared data folder."""
+    return Registry(
+        folder=folder,
+        database=Database(folder, busy_milliseconds),
+        blobs=LocalBlobs(folder / "blobs"),
+        read_only=read_only,
+    )
+
+
+def close(registry: Registry) -> None:
+    """Finish queued writes and let go of every file."""
+    registry.database.close()

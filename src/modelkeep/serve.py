@@ -1,0 +1,154 @@
+"""The composition root: from settings to a listening server."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import functools
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from modelkeep import logs
+from modelkeep.config import Settings
+from modelkeep.domain.errors import Invalid
+from modelkeep.registry import opening
+
+log = logging.getLogger("modelkeep.serve")
+
+HEADER_MILLISECONDS = 30_000
+STOP_SECONDS = 30
+# Readers on the event loop must not stall every other request behind a lock.
+BUSY_MILLISECONDS = 50
+# Python hands the interpreter to another thread only this often; the default of 5 ms would let the writer thread and
+# the event loop hold each other up for longer than a whole request takes.
+SWITCH_SECONDS = 0.0005
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until it is told to stop. Everything that can be wrong is checked before it listens.
+
+    Raises:
+        Invalid: the port is taken, or the data folder cannot be used.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    check_port(settings.host, settings.port)
+    opening.prepare(Path(settings.data))
+    threading.Thread(target=_announce, args=(settings,), daemon=True).start()
+    if settings.processes == 1:
+        asyncio.run(_serve_here(settings))
+    else:
+        _serve_in_processes(settings)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise Invalid when the address is taken; the server itself would share it with whoever listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise Invalid(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
+            ) from None
+
+
+def _announce(settings: Settings) -> None:
+    """Print one line when the server answers."""
+    address = ("127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host.strip("[]"), settings.port)
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    while True:
+        try:
+            with socket.create_connection(address, timeout=5) as connection:
+                connection.sendall(request)
+                if b" 200 " in connection.recv(64):
+                    break
+        except OSError:
+            pass
+        time.sleep(0.01)
+    url = f"http://{settings.host}:{settings.port}{settings.base_path}"
+    mode = "tokens required" if settings.auth else "no authentication"
+    print(f"Modelkeep is ready at {url} (data in {Path(settings.data).resolve()}, {mode}).", flush=True)
+
+
+def build_app(settings: Settings) -> Any:
+    """The ASGI application, made in the process that serves it."""
+    from modelkeep.http.app import App, Edge
+    from modelkeep.ui.pages import Pages
+
+    sys.setswitchinterval(SWITCH_SECONDS)
+    edge = Edge(
+        auth=settings.auth,
+        base_path=settings.base_path,
+        allowed_hosts=settings.allowed_hosts,
+        trusted_proxies=settings.trusted_proxy,
+        access_log=settings.access_log,
+    )
+    open_registry = functools.partial(
+        opening.open_registry,
+        Path(settings.data),
+        read_only=settings.read_only,
+        busy_milliseconds=BUSY_MILLISECONDS,
+    )
+    return App(open_registry, Pages, edge)
+
+
+async def _serve_here(settings: Settings) -> None:
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.server.embed import Server
+
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    server = Server(
+        build_app(settings),
+        address=settings.host.strip("[]"),
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()
+
+
+def _serve_in_processes(settings: Settings) -> None:
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+
+    Granian(
+        "modelkeep",
+        address=settings.host.strip("[]"),
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.processes,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+        workers_kill_timeout=STOP_SECONDS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+    ).serve(target_loader=functools.partial(_build_in_worker, settings, os.getpid()), wrap_loader=False)
+
+
+def _build_in_worker(settings: Settings, parent: int, *_: Any) -> Any:
+    # A worker inherits the parent's handler, which would swallow a SIGTERM that comes this early.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # A worker whose parent was killed would go on serving the port beside the next server.
+        _PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    logs.configure(settings.log_level, settings.log_format)
+    return build_app(settings)

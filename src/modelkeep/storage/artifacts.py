@@ -1,0 +1,133 @@
+"""Rows of artifacts, and of the blobs and leases behind them.
+
+Paths compare bytewise, so everything below the folder `a/b` lies between `a/b/` and `a/b0`: `0` follows `/`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from modelkeep.domain.artifacts import Artifact, Entry
+from modelkeep.storage.sqlite import Transaction
+
+_COLUMNS = "path, digest, size, last_updated_timestamp"
+
+
+def find(tx: Transaction, path: str) -> Artifact | None:
+    """The file at a path, or None."""
+    row = tx.one(f"SELECT {_COLUMNS} FROM artifacts WHERE path = :path", {"path": path})
+    return None if row is None else Artifact(*row)
+
+
+def is_folder(tx: Transaction, path: str) -> bool:
+    """Whether there is a file below the path."""
+    row = tx.one("SELECT 1 FROM artifacts WHERE path >= :low AND path < :high LIMIT 1", _below(path))
+    return row is not None
+
+
+def file_above(tx: Transaction, path: str) -> str | None:
+    """The file that one of the path's parent folders already is, or None."""
+    segments = path.split("/")
+    parents = ["/".join(segments[:count]) for count in range(1, len(segments))]
+    row = tx.one(
+        "SELECT path FROM artifacts WHERE path IN (SELECT value FROM json_each(:parents)) LIMIT 1",
+        {"parents": json.dumps(parents)},
+    )
+    return None if row is None else row[0]
+
+
+def upsert(tx: Transaction, artifact: Artifact) -> None:
+    """Point a path at a blob; nothing changes when it pointed there already."""
+    tx.run(
+        f"""
+        INSERT INTO artifacts ({_COLUMNS}) VALUES (:path, :digest, :size, :now)
+        ON CONFLICT (path) DO UPDATE SET
+            digest = excluded.digest, size = excluded.size, last_updated_timestamp = excluded.last_updated_timestamp
+            WHERE artifacts.digest <> excluded.digest
+        """,
+        {
+            "path": artifact.path,
+            "digest": artifact.digest,
+            "size": artifact.size,
+            "now": artifact.last_updated_timestamp,
+        },
+    )
+
+
+def delete(tx: Transaction, path: str) -> int:
+    """Delete a file, or a folder with everything below it; how many files that were."""
+    alone = tx.run("DELETE FROM artifacts WHERE path = :path", {"path": path})
+    return alone + tx.run("DELETE FROM artifacts WHERE path >= :low AND path < :high", _below(path))
+
+
+def under(tx: Transaction, folder: str) -> list[Artifact]:
+    """Every file below a folder, by path; the empty path is the root."""
+    if not folder:
+        rows = tx.all(f"SELECT {_COLUMNS} FROM artifacts ORDER BY path", {})
+    else:
+        rows = tx.all(
+            f"SELECT {_COLUMNS} FROM artifacts WHERE path >= :low AND path < :high ORDER BY path", _below(folder)
+        )
+    return [Artifact(*row) for row in rows]
+
+
+def children(tx: Transaction, folder: str) -> list[Entry]:
+    """What is directly in a folder, by name; the empty path is the root.
+
+    Steps over each subfolder in the index instead of reading it, so the cost grows with the children alone. A space is
+    the least character a path can hold, so `path || ' '` is where whatever follows the file `path` starts.
+    """
+    within = "AND a.path < :high" if folder else ""
+    slash = "instr(substr(steps.path, :skip), '/')"
+    child = f"substr(steps.path, 1, :skip + {slash} - 2)"
+    rows = tx.all(
+        f"""
+        WITH RECURSIVE steps (path) AS (
+            SELECT (SELECT min(a.path) FROM artifacts a WHERE a.path >= :low {within})
+            UNION ALL
+            SELECT (
+                SELECT min(a.path) FROM artifacts a
+                WHERE a.path >= CASE WHEN {slash} > 0 THEN {child} || '0' ELSE steps.path || ' ' END {within}
+            )
+            FROM steps WHERE steps.path IS NOT NULL
+        )
+        SELECT
+            CASE WHEN {slash} > 0 THEN {child} ELSE steps.path END,
+            {slash} > 0,
+            CASE WHEN {slash} = 0 THEN (SELECT a.size FROM artifacts a WHERE a.path = steps.path) END
+        FROM steps WHERE steps.path IS NOT NULL
+        """,
+        {**_below(folder), "low": f"{folder}/" if folder else "", "skip": len(folder) + 2 if folder else 1},
+    )
+    return sorted((Entry(path, bool(is_dir), size) for path, is_dir, size in rows), key=lambda entry: entry.path)
+
+
+def _below(folder: str) -> dict[str, Any]:
+    return {"low": f"{folder}/", "high": f"{folder}0"}
+
+
+def insert_blob(tx: Transaction, digest: str, size: int, now: int) -> None:
+    """Record that the store holds a blob; once is enough."""
+    tx.run(
+        """
+        INSERT INTO blobs (digest, size, creation_timestamp) VALUES (:digest, :size, :now)
+        ON CONFLICT (digest) DO NOTHING
+        """,
+        {"digest": digest, "size": size, "now": now},
+    )
+
+
+def insert_lease(tx: Transaction, digest: str, expires_timestamp: int) -> int:
+    """Keep a digest from being collected until a time, and return the lease's id."""
+    row = tx.one(
+        "INSERT INTO leases (digest, expires_timestamp) VALUES (:digest, :expires) RETURNING id",
+        {"digest": digest, "expires": expires_timestamp},
+    )
+    assert row is not None
+    return row[0]
+
+
+def delete_lease(tx: Transaction, lease: int) -> bool:
+    """Drop a lease; False when it was swept."""
+    return tx.run("DELETE FROM leases WHERE id = :id", {"id": lease}) > 0

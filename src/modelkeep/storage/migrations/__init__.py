@@ -1,0 +1,1 @@
+"""Numbered schema steps, one SQL file per step and database."""

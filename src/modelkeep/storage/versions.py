@@ -1,0 +1,207 @@
+"""Rows of model versions and their tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from modelkeep.domain import versions
+from modelkeep.domain.versions import Version
+from modelkeep.storage.sqlite import Row, Transaction
+
+COLUMNS = """
+    v.model_id, m.name, v.number, v.current_stage, v.status, v.status_message, v.source, v.storage_location, v.run_id,
+    v.run_link, v.logged_model_id, v.description, v.user_id, v.creation_timestamp, v.last_updated_timestamp,
+    v.promoted_timestamp, v.deleted_timestamp,
+    (SELECT json_group_array(json_array(t.key, t.value)) FROM version_tags t
+        WHERE t.model_id = v.model_id AND t.number = v.number),
+    (SELECT json_group_array(a.alias) FROM aliases a WHERE a.model_id = v.model_id AND a.number = v.number)
+"""
+_LIVE = "m.deleted_timestamp IS NULL AND v.deleted_timestamp IS NULL"
+_WIDTH = 19
+
+
+def from_row(row: Row) -> Version:
+    """A version from COLUMNS."""
+    tags, aliases = row[17], row[18]
+    return Version(  # type: ignore[call-arg] # mypy cannot count a slice
+        *row[:17],
+        msgspec.json.decode(tags) if tags != "[]" else [],
+        msgspec.json.decode(aliases) if aliases != "[]" else [],
+    )
+
+
+def find(tx: Transaction, name: str, number: int) -> Version | None:
+    """The live version of a live model, or None."""
+    row = tx.one(
+        f"""
+        SELECT {COLUMNS} FROM models m JOIN versions v ON v.model_id = m.id
+        WHERE m.name = :name AND v.number = :number AND {_LIVE}
+        """,
+        {"name": name, "number": number},
+    )
+    return None if row is None else from_row(row)
+
+
+def get(tx: Transaction, name: str, number: int) -> Version:
+    """The live version of a live model, or NotFound."""
+    found = find(tx, name, number)
+    if found is None:
+        raise versions.not_found(name, number)
+    return found
+
+
+def find_by_alias(tx: Transaction, name: str, alias: str) -> Version | None:
+    """The version that an alias of a live model points to, or None."""
+    row = tx.one(
+        f"""
+        SELECT {COLUMNS} FROM models m
+        JOIN aliases b ON b.model_id = m.id AND b.alias = :alias
+        JOIN versions v ON v.model_id = m.id AND v.number = b.number
+        WHERE m.name = :name AND {_LIVE}
+        """,
+        {"name": name, "alias": alias},
+    )
+    return None if row is None else from_row(row)
+
+
+def find_newest(tx: Transaction, model_id: int) -> Version | None:
+    """The live version with the highest number, or None."""
+    row = tx.one(
+        f"""
+        SELECT {COLUMNS} FROM models m JOIN versions v ON v.model_id = m.id
+        WHERE m.id = :id AND {_LIVE} ORDER BY v.number DESC LIMIT 1
+        """,
+        {"id": model_id},
+    )
+    return None if row is None else from_row(row)
+
+
+def find_deleted(tx: Transaction, model_id: int, number: int) -> Version | None:
+    """The deleted version, or None."""
+    row = tx.one(
+        f"""
+        SELECT {COLUMNS} FROM models m JOIN versions v ON v.model_id = m.id
+        WHERE m.id = :id AND v.number = :number AND v.deleted_timestamp IS NOT NULL
+        """,
+        {"id": model_id, "number": number},
+    )
+    return None if row is None else from_row(row)
+
+
+def latest(tx: Transaction, model_ids: list[int]) -> list[Version]:
+    """The newest live version of every stage, of each of the models.
+
+    Steps from stage to stage in the index instead of reading every version, so the cost does not grow with them.
+    """
+    rows = tx.all(
+        f"""
+        WITH RECURSIVE stages (model_id, stage) AS (
+            SELECT value, (SELECT min(s.current_stage) FROM versions s
+                           WHERE s.model_id = value AND s.deleted_timestamp IS NULL)
+            FROM json_each(:model_ids)
+            UNION ALL
+            SELECT model_id, (SELECT min(s.current_stage) FROM versions s
+                              WHERE s.model_id = stages.model_id AND s.current_stage > stages.stage
+                                AND s.deleted_timestamp IS NULL)
+            FROM stages WHERE stage IS NOT NULL
+        )
+        SELECT {COLUMNS} FROM stages
+        JOIN models m ON m.id = stages.model_id
+        JOIN versions v ON v.model_id = stages.model_id
+            AND v.number = (SELECT max(s.number) FROM versions s
+                            WHERE s.model_id = stages.model_id AND s.current_stage = stages.stage
+                              AND s.deleted_timestamp IS NULL)
+        WHERE stages.stage IS NOT NULL
+        """,
+        {"model_ids": msgspec.json.encode(model_ids).decode()},
+    )
+    return [from_row(row) for row in rows]
+
+
+def numbers_in_stage(tx: Transaction, model_id: int, stage: str) -> list[int]:
+    """The numbers of the live versions in a stage, oldest first."""
+    rows = tx.all(
+        """
+        SELECT number FROM versions
+        WHERE model_id = :id AND current_stage = :stage AND deleted_timestamp IS NULL ORDER BY number
+        """,
+        {"id": model_id, "stage": stage},
+    )
+    return [row[0] for row in rows]
+
+
+def insert(tx: Transaction, version: Version) -> None:
+    """Insert a version with its tags; aliases are rows of their own."""
+    tx.run(
+        """
+        INSERT INTO versions (model_id, number, current_stage, status, source, storage_location, run_id, run_link,
+            logged_model_id, description, user_id, creation_timestamp, last_updated_timestamp)
+        VALUES (:model_id, :number, :current_stage, :status, :source, :storage_location, :run_id, :run_link,
+            :logged_model_id, :description, :user_id, :creation_timestamp, :last_updated_timestamp)
+        """,
+        {field: getattr(version, field) for field in version.__slots__},
+    )
+    if version.tags:
+        tx.many(
+            "INSERT INTO version_tags (model_id, number, key, value) VALUES (?, ?, ?, ?)",
+            [(version.model_id, version.number, key, value) for key, value in version.tags],
+        )
+
+
+def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any) -> None:
+    """Set columns of a version and its last update."""
+    settings = "".join(f"{column} = :{column}, " for column in columns)
+    tx.run(
+        f"UPDATE versions SET {settings}last_updated_timestamp = :now WHERE model_id = :model_id AND number = :number",
+        {**columns, "now": now, "model_id": model_id, "number": number},
+    )
+
+
+def set_tag(tx: Transaction, model_id: int, number: int, key: str, value: str) -> bool:
+    """Set a tag; False when it had that value already."""
+    changed = tx.run(
+        """
+        INSERT INTO version_tags (model_id, number, key, value) VALUES (:id, :number, :key, :value)
+        ON CONFLICT (model_id, number, key) DO UPDATE SET value = excluded.value
+            WHERE version_tags.value <> excluded.value
+        """,
+        {"id": model_id, "number": number, "key": key, "value": value},
+    )
+    return changed > 0
+
+
+def delete_tag(tx: Transaction, model_id: int, number: int, key: str) -> bool:
+    """Delete a tag; False when there was none."""
+    changed = tx.run(
+        "DELETE FROM version_tags WHERE model_id = :id AND number = :number AND key = :key",
+        {"id": model_id, "number": number, "key": key},
+    )
+    return changed > 0
+
+
+def page(
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+) -> list[tuple[Version, list[Any]]]:
+    """Live versions of live models that meet a condition, in order, each with its keyset key."""
+    extra = "".join(f", {key}" for key in keys)
+    rows = tx.all(
+        f"""
+        SELECT {COLUMNS}{extra} FROM versions v JOIN models m ON m.id = v.model_id
+        WHERE {_LIVE} AND {condition} ORDER BY {order_by} LIMIT :limit
+        """,
+        parameters,
+    )
+    return [(from_row(row), list(row[_WIDTH:])) for row in rows]
+
+
+def get_owner(tx: Transaction, name: str, number: int) -> int:
+    """The id of the live model that has this live version, or NotFound."""
+    row = tx.one(
+        f"SELECT m.id FROM models m JOIN versions v ON v.model_id = m.id WHERE m.name = :name AND v.number = :number AND {_LIVE}",
+        {"name": name, "number": number},
+    )
+    if row is None:
+        raise versions.not_found(name, number)
+    return row[0]

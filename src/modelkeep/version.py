@@ -1,0 +1,3 @@
+"""Modelkeep's own version."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,602 @@
+"""Files through a running server, byte for byte and refusal for refusal."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pytest
+
+from tests.support.hostile_paths import HOSTILE_PATHS
+from tests.support.servers import RunningServer, start_server
+
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
+HELLO = '"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"'
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with start_server(tmp_path_factory.mktemp("artifacts") / "data") as server:
+        yield server
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(
+    server: RunningServer, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+) -> Reply:
+    connection = connect(server)
+    try:
+        headers = dict(headers or {})
+        connection.request(method, path, body, headers, encode_chunked="Transfer-Encoding" in headers)
+        response = connection.getresponse()
+        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+def connect(server: RunningServer) -> http.client.HTTPConnection:
+    parts = urlsplit(server.url)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+
+
+def put(server: RunningServer, path: str, content: bytes = b"hello") -> None:
+    reply = ask(server, "PUT", f"{FILES}/{path}", content)
+    assert (reply.status, reply.body) == (200, b"{}"), reply
+
+
+def get(server: RunningServer, path: str, **headers: str) -> Reply:
+    return ask(server, "GET", f"{FILES}/{path}", headers={name.replace("_", "-"): v for name, v in headers.items()})
+
+
+def call(server: RunningServer, method: str, path: str, **fields: Any) -> Any:
+    if method == "GET":
+        reply = ask(server, "GET", f"/api/2.0/mlflow/{path}?{urlencode(fields)}")
+    else:
+        content = {"Content-Type": "application/json"}
+        reply = ask(server, method, f"/api/2.0/mlflow/{path}", json.dumps(fields).encode(), content)
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def create_run(server: RunningServer) -> tuple[str, str]:
+    """A new run's id and the folder of its files."""
+    info = call(server, "POST", "runs/create", experiment_id="0")["run"]["info"]
+    return info["run_id"], info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+
+
+def stored_files(server: RunningServer) -> list[Path]:
+    return sorted(path for path in (server.data / "blobs").rglob("*") if not path.is_dir())
+
+
+def test_bytes_come_back_as_they_were_sent(server: RunningServer) -> None:
+    content = os.urandom(3 * MEGABYTE + 17)
+
+    put(server, "round/trip.bin", content)
+
+    reply = get(server, "round/trip.bin")
+    assert reply.body == content
+    assert reply.headers["content-length"] == str(len(content))
+    assert reply.headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
+    assert ask(server, "GET", f"{FILES.replace('/api', '/ajax-api')}/round/trip.bin").body == content
+
+
+def test_a_body_of_unknown_length_is_stored(server: RunningServer) -> None:
+    reply = ask(server, "PUT", f"{FILES}/chunked.bin", iter([b"hel", b"lo"]), {"Transfer-Encoding": "chunked"})
+
+    assert reply.status == 200
+    assert get(server, "chunked.bin").body == b"hello"
+
+
+def test_an_empty_file_is_stored(server: RunningServer) -> None:
+    put(server, "empty", b"")
+
+    reply = get(server, "empty")
+    assert (reply.status, reply.body) == (200, b"")
+
+
+def test_a_file_is_overwritten(server: RunningServer) -> None:
+    put(server, "over/written", b"first")
+    put(server, "over/written", b"second")
+
+    assert get(server, "over/written").body == b"second"
+
+
+def test_the_same_bytes_are_stored_once(server: RunningServer) -> None:
+    content = os.urandom(100)
+    put(server, "same/1", content)
+    before = stored_files(server)
+
+    put(server, "same/2", content)
+
+    assert stored_files(server) == before
+    assert get(server, "same/2").body == content
+
+
+def test_a_folder_is_listed_by_its_names(server: RunningServer) -> None:
+    put(server, "listed/b.txt", b"12345")
+    put(server, "listed/a/deep.txt")
+
+    assert ask(server, "GET", f"{FILES}?path=listed").json == {
+        "files": [{"path": "a", "is_dir": True}, {"path": "b.txt", "is_dir": False, "file_size": 5}]
+    }
+    assert ask(server, "GET", f"{FILES}?path=listed/b.txt").json == {}
+    assert ask(server, "GET", f"{FILES}?path=nowhere").json == {}
+
+
+@pytest.mark.parametrize("name", ["with space", "größe 客户.txt", "100%.txt", "a+b&c=d;e.txt", "it's (1)!.txt"])
+def test_a_name_is_kept_as_it_is(server: RunningServer, name: str) -> None:
+    put(server, f"named/{quote(name)}", name.encode())
+
+    reply = get(server, f"named/{quote(name)}")
+    assert reply.body == name.encode()
+    assert reply.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    assert name in [file["path"] for file in ask(server, "GET", f"{FILES}?path=named").json["files"]]
+
+
+def test_a_missing_file_is_404(server: RunningServer) -> None:
+    reply = get(server, "nowhere/x.txt")
+
+    assert reply.status == 404
+    assert reply.json == {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such artifact: 'nowhere/x.txt'"}
+
+
+@pytest.mark.parametrize("path", [path for path in HOSTILE_PATHS if len(path) < 10_000])
+def test_a_hostile_path_is_400_and_changes_nothing(server: RunningServer, path: str) -> None:
+    before = stored_files(server), ask(server, "GET", FILES).body
+    encoded = quote(path, safe="/%:")
+
+    for method in ("PUT", "GET", "HEAD", "DELETE"):
+        reply = ask(server, method, f"{FILES}/{encoded}", b"evil" if method == "PUT" else None)
+        assert reply.status == 400, (method, reply)
+        if method != "HEAD":
+            assert reply.json["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert ask(server, "GET", f"{FILES}?{urlencode({'path': path})}").status == 400
+    assert (stored_files(server), ask(server, "GET", FILES).body) == before
+
+
+def test_the_root_is_neither_written_nor_deleted(server: RunningServer) -> None:
+    for method in ("PUT", "GET", "DELETE"):
+        assert ask(server, method, f"{FILES}/", b"x" if method == "PUT" else None).status == 400
+
+
+def test_a_file_and_a_folder_cannot_have_one_name(server: RunningServer) -> None:
+    put(server, "conflict/file")
+
+    below = ask(server, "PUT", f"{FILES}/conflict/file/x", b"y")
+    above = ask(server, "PUT", f"{FILES}/conflict", b"y")
+
+    assert (below.status, above.status) == (400, 400)
+    assert "is a file" in below.json["message"]
+    assert "is a folder" in above.json["message"]
+    assert get(server, "conflict").status == 400
+
+
+def test_a_file_and_a_folder_are_deleted(server: RunningServer) -> None:
+    for path in ("gone/a", "gone/b/c", "gone/b/d"):
+        put(server, path)
+
+    assert ask(server, "DELETE", f"{FILES}/gone/b").body == b"{}"
+    assert get(server, "gone/b/c").status == 404
+    assert get(server, "gone/a").status == 200
+    assert ask(server, "DELETE", f"{FILES}/gone/").status == 200
+    assert get(server, "gone/a").status == 404
+    assert ask(server, "DELETE", f"{FILES}/gone").status == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "content_range", "body"),
+    [
+        ("bytes=0-0", "bytes 0-0/5", b"h"),
+        ("bytes=1-3", "bytes 1-3/5", b"ell"),
+        ("bytes=3-", "bytes 3-4/5", b"lo"),
+        ("bytes=-2", "bytes 3-4/5", b"lo"),
+        ("bytes=-99", "bytes 0-4/5", b"hello"),
+        ("bytes=2-99", "bytes 2-4/5", b"llo"),
+        ("BYTES=0-4", "bytes 0-4/5", b"hello"),
+    ],
+)
+def test_a_range_is_sent(server: RunningServer, asked: str, content_range: str, body: bytes) -> None:
+    put(server, "ranges.txt", b"hello")
+
+    reply = get(server, "ranges.txt", Range=asked)
+
+    assert (reply.status, reply.body) == (206, body)
+    assert reply.headers["content-range"] == content_range
+    assert reply.headers["content-length"] == str(len(body))
+
+
+@pytest.mark.parametrize("asked", ["bytes=5-", "bytes=99-100", "bytes=-0", "bytes=" + "9" * 30 + "-"])
+def test_a_range_outside_the_file_is_416(server: RunningServer, asked: str) -> None:
+    put(server, "ranges.txt", b"hello")
+
+    reply = get(server, "ranges.txt", Range=asked)
+
+    assert reply.status == 416
+    assert reply.headers["content-range"] == "bytes */5"
+    assert reply.json["error_code"] == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=3-1", "items=0-1", "bytes=0-1,3-4", "bytes=1-2-3", "0-1"],
+)
+def test_a_malformed_range_is_ignored(server: RunningServer, asked: str) -> None:
+    put(server, "ranges.txt", b"hello")
+
+    reply = get(server, "ranges.txt", Range=asked)
+
+    assert (reply.status, reply.body) == (200, b"hello")
+
+
+def test_a_long_range_has_the_right_bytes(server: RunningServer) -> None:
+    content = os.urandom(2 * MEGABYTE)
+    put(server, "long.bin", content)
+
+    reply = get(server, "long.bin", Range=f"bytes=7-{len(content) - 8}")
+
+    assert (reply.status, reply.body) == (206, content[7:-7])
+
+
+def test_if_range_decides_between_part_and_whole(server: RunningServer) -> None:
+    put(server, "ranges.txt", b"hello")
+
+    assert get(server, "ranges.txt", Range="bytes=0-1", If_Range=HELLO).status == 206
+    assert get(server, "ranges.txt", Range="bytes=0-1", If_Range='"other"').body == b"hello"
+    assert get(server, "ranges.txt", Range="bytes=0-1", If_Range=f"W/{HELLO}").body == b"hello"
+    assert get(server, "ranges.txt", Range="bytes=9-", If_Range='"other"').body == b"hello"
+
+
+@pytest.mark.parametrize("known", [HELLO, f"W/{HELLO}", f'"other", {HELLO}', "*"])
+def test_a_known_file_is_304(server: RunningServer, known: str) -> None:
+    put(server, "known.txt", b"hello")
+
+    reply = get(server, "known.txt", If_None_Match=known)
+
+    assert (reply.status, reply.body, reply.headers["etag"]) == (304, b"", HELLO)
+
+
+@pytest.mark.parametrize("known", ['"other"', HELLO.strip('"'), ""])
+def test_another_file_is_sent(server: RunningServer, known: str) -> None:
+    put(server, "known.txt", b"hello")
+
+    assert get(server, "known.txt", If_None_Match=known).status == 200
+
+
+def test_head_says_everything_but_the_bytes(server: RunningServer) -> None:
+    put(server, "head.txt", b"hello")
+
+    whole = ask(server, "HEAD", f"{FILES}/head.txt")
+    part = ask(server, "HEAD", f"{FILES}/head.txt", headers={"Range": "bytes=0-1"})
+
+    assert (whole.status, whole.body, whole.headers["content-length"], whole.headers["etag"]) == (200, b"", "5", HELLO)
+    assert (part.status, part.headers["content-length"]) == (206, "2")
+    assert ask(server, "HEAD", f"{FILES}/nowhere").status == 404
+
+
+@pytest.mark.parametrize("name", ["page.html", "drawing.svg", "feed.xml", "script.js", "page.xhtml"])
+def test_nothing_runs_in_the_readers_browser(server: RunningServer, name: str) -> None:
+    put(server, f"scripts/{name}", b"<script>alert(1)</script>")
+
+    for headers in ({}, {"Range": "bytes=0-3"}):
+        reply = ask(server, "GET", f"{FILES}/scripts/{name}", headers=headers)
+        assert reply.headers["content-disposition"].startswith("attachment;")
+        assert reply.headers["content-security-policy"] == "sandbox"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("MLmodel", "text/plain; charset=utf-8"),
+        ("conda.yaml", "text/plain; charset=utf-8"),
+        ("plot.png", "image/png"),
+        ("table.json", "application/json"),
+        ("model.pkl", "application/octet-stream"),
+        ("all.tar.gz", "application/octet-stream"),
+        ("none", "application/octet-stream"),
+    ],
+)
+def test_the_type_follows_the_name(server: RunningServer, name: str, expected: str) -> None:
+    put(server, f"types/{name}")
+
+    assert get(server, f"types/{name}").headers["content-type"] == expected
+
+
+def send_raw(server: RunningServer, data: bytes, *, then: str) -> bytes:
+    """Send bytes as they are, then close the sending half and read, or drop the connection."""
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(data)
+        if then == "drop":
+            return b""
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+CUT_SHORT = {
+    "a length": b"Content-Length: 1000000\r\n\r\n" + b"x" * 1000,
+    "a chunk": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    "a chunk's middle": b"Transfer-Encoding: chunked\r\n\r\nff\r\nhello",
+    "a wrong chunk": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("rest", CUT_SHORT.values(), ids=CUT_SHORT)
+def test_a_truncated_upload_is_400_and_leaves_nothing(server: RunningServer, rest: bytes) -> None:
+    before = stored_files(server)
+
+    answer = send_raw(server, f"PUT {FILES}/cut HTTP/1.1\r\nHost: localhost\r\n".encode() + rest, then="read")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"INVALID_PARAMETER_VALUE" in answer
+    assert stored_files(server) == before
+    assert get(server, "cut").status == 404
+
+
+def test_a_client_that_goes_away_leaves_nothing(server: RunningServer) -> None:
+    before = stored_files(server)
+
+    for rest in CUT_SHORT.values():
+        send_raw(server, f"PUT {FILES}/cut HTTP/1.1\r\nHost: localhost\r\n".encode() + rest, then="drop")
+
+    wait_until(lambda: stored_files(server) == before)
+    assert get(server, "cut").status == 404
+
+
+def wait_until(true: Any) -> None:
+    """Poll for what happens after the server has lost the client, about which nobody is told."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_length_that_no_disk_has_is_507_before_a_byte_is_sent(server: RunningServer) -> None:
+    before = stored_files(server)
+    connection = connect(server)
+    with contextlib.closing(connection):
+        connection.putrequest("PUT", f"{FILES}/huge")
+        connection.putheader("Content-Length", str(2**62))
+        connection.endheaders()
+        response = connection.getresponse()
+        assert response.status == 507
+        assert json.loads(response.read())["error_code"] == "RESOURCE_EXHAUSTED"
+
+    assert stored_files(server) == before
+
+
+def test_an_announced_terabyte_takes_no_space_from_others(server: RunningServer) -> None:
+    free = os.statvfs(server.data)
+    length = free.f_bavail * free.f_frsize // 2
+    connection = connect(server)
+    with contextlib.closing(connection):
+        connection.putrequest("PUT", f"{FILES}/liar")
+        connection.putheader("Content-Length", str(length))
+        connection.endheaders(b"hello")
+        incoming = server.data / "blobs" / "incoming"
+        wait_until(lambda: any(file.stat().st_blocks for file in incoming.iterdir()))
+        assert sum(file.stat().st_blocks * 512 for file in incoming.iterdir()) <= 300 * MEGABYTE
+
+    wait_until(lambda: not list(incoming.iterdir()))
+
+
+def test_many_uploads_at_once_all_arrive(server: RunningServer) -> None:
+    contents = {f"many/{number}": os.urandom(200_000 + number) for number in range(24)}
+    problems: list[BaseException] = []
+
+    def send(path: str, content: bytes) -> None:
+        try:
+            put(server, path, content)
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=send, args=item) for item in contents.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert problems == []
+    assert all(get(server, path).body == content for path, content in contents.items())
+
+
+def test_a_reader_that_goes_away_stops_nobody(server: RunningServer) -> None:
+    put(server, "left.bin", os.urandom(8 * MEGABYTE))
+
+    for header in (b"", b"Range: bytes=1-\r\n"):
+        send_raw(
+            server, f"GET {FILES}/left.bin HTTP/1.1\r\nHost: localhost\r\n".encode() + header + b"\r\n", then="drop"
+        )
+
+    assert len(get(server, "left.bin").body) == 8 * MEGABYTE
+
+
+def peak_memory(server: RunningServer) -> int:
+    """The most memory the server ever held, in bytes."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
+def test_a_large_file_goes_through_in_little_memory(tmp_path: Path) -> None:
+    part = os.urandom(MEGABYTE)
+    size = 50 * MEGABYTE
+    with start_server(tmp_path / "data") as server:
+        put(server, "warm", part)
+        assert get(server, "warm", Range="bytes=1-").status == 206
+        before = peak_memory(server)
+
+        reply = ask(server, "PUT", f"{FILES}/large", iter([part] * 50), {"Content-Length": str(size)})
+        assert reply.status == 200
+        for header in ({}, {"Range": f"bytes=0-{size}"}):
+            connection = connect(server)
+            with contextlib.closing(connection):
+                connection.request("GET", f"{FILES}/large", headers=header)
+                response = connection.getresponse()
+                for _ in range(50):
+                    assert response.read(MEGABYTE) == part
+
+        assert peak_memory(server) - before < 30 * MEGABYTE
+
+
+def test_what_a_killed_server_left_is_gone_after_a_start(tmp_path: Path) -> None:
+    server = start_server(tmp_path / "data")
+    put(server, "kept", b"kept")
+    connection = connect(server)
+    with contextlib.closing(connection):
+        connection.putrequest("PUT", f"{FILES}/half")
+        connection.putheader("Content-Length", "1000000")
+        connection.endheaders(b"x" * 1000)
+        wait_until(lambda: len(stored_files(server)) == 2)
+        server.kill()
+
+    with start_server(tmp_path / "data") as server:
+        assert len(stored_files(server)) == 1
+        assert get(server, "kept").body == b"kept"
+        assert get(server, "half").status == 404
+
+
+def test_a_read_only_server_takes_no_files(tmp_path: Path) -> None:
+    with start_server(tmp_path / "data", "--read-only") as server:
+        reply = ask(server, "PUT", f"{FILES}/a", b"hello")
+
+        assert (reply.status, reply.json["error_code"]) == (403, "PERMISSION_DENIED")
+        assert ask(server, "DELETE", f"{FILES}/a").status == 403
+        assert get(server, "a").status == 404
+
+
+def test_files_below_a_base_path_are_the_same_files(tmp_path: Path) -> None:
+    with start_server(tmp_path / "data", "--base-path", "/registry") as server:
+        put(server, "a%2520b/c", b"hello")
+
+        assert ask(server, "GET", f"/registry{FILES}/a%20b/c").body == b"hello"
+        assert ask(server, "PUT", f"/registry{FILES}/a/../b", b"hello").status == 400
+
+
+@pytest.mark.parametrize("kind", ["create", "complete", "abort"])
+@pytest.mark.parametrize("folder", ["", "/1/2/artifacts"])
+def test_multipart_upload_is_refused_in_the_words_that_clients_match(
+    server: RunningServer, kind: str, folder: str
+) -> None:
+    body = json.dumps({"path": "x", "num_parts": 1}).encode()
+    reply = ask(server, "POST", f"/api/2.0/mlflow-artifacts/mpu/{kind}{folder}", body)
+
+    assert (reply.status, reply.json["error_code"]) == (501, "NOT_IMPLEMENTED")
+    assert reply.json["message"].startswith("Multipart upload is not supported for the current artifact repository")
+
+
+def test_a_presigned_download_is_refused_in_mlflows_words(server: RunningServer) -> None:
+    reply = ask(server, "GET", "/api/2.0/mlflow-artifacts/presigned/a/b")
+
+    assert (reply.status, reply.json["error_code"]) == (501, "NOT_IMPLEMENTED")
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_another_method_is_no_call(server: RunningServer, method: str) -> None:
+    assert ask(server, method, f"{FILES}/a", b"{}").status in (404, 405)
+
+
+def test_files_of_a_run_are_listed_and_downloaded(server: RunningServer) -> None:
+    run_id, root = create_run(server)
+    put(server, f"{root}/model/MLmodel", b"flavors: {}")
+
+    assert call(server, "GET", "artifacts/list", run_id=run_id, path="model") == {
+        "root_uri": f"mlflow-artifacts:/{root}",
+        "files": [{"path": "model/MLmodel", "is_dir": False, "file_size": 11}],
+    }
+    for name in ("run_id", "run_uuid"):
+        assert ask(server, "GET", f"/get-artifact?{name}={run_id}&path=model/MLmodel").body == b"flavors: {}"
+    assert ask(server, "GET", f"/get-artifact?run_id={run_id}&path=..%2Fx").status == 400
+    assert ask(server, "GET", f"/get-artifact?run_id={run_id}").status == 400
+    assert ask(server, "GET", "/get-artifact?run_id=nope&path=x").status == 404
+
+
+def test_files_of_a_version_are_downloaded(server: RunningServer) -> None:
+    run_id, root = create_run(server)
+    put(server, f"{root}/model/MLmodel", b"flavors: {}")
+    call(server, "POST", "registered-models/create", name="files of a version")
+    call(
+        server, "POST", "model-versions/create",
+        name="files of a version", source=f"runs:/{run_id}/model", run_id=run_id,
+    )  # fmt: skip
+    query = urlencode({"name": "files of a version", "version": "1", "path": "MLmodel"})
+
+    assert ask(server, "GET", f"/model-versions/get-artifact?{query}").body == b"flavors: {}"
+    assert ask(server, "GET", f"/model-versions/get-artifact?{query}x").status == 404
+    assert ask(server, "GET", "/model-versions/get-artifact?name=x&version=1").status == 400
+
+
+def test_files_of_a_logged_model_are_listed_and_downloaded(server: RunningServer) -> None:
+    info = call(server, "POST", "logged-models", experiment_id="0", name="clf")["model"]["info"]
+    root = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    put(server, f"{root}/code/x.py", b"pass")
+    base = f"/ajax-api/2.0/mlflow/logged-models/{info['model_id']}/artifacts"
+
+    assert ask(server, "GET", f"{base}/directories?artifact_directory_path=code").json == {
+        "root_uri": info["artifact_uri"],
+        "files": [{"path": "code/x.py", "is_dir": False, "file_size": 4}],
+    }
+    assert ask(server, "GET", f"{base}/files?artifact_file_path=code/x.py").body == b"pass"
+    assert ask(server, "GET", f"{base}/files").status == 400
+
+
+UPLOAD = "/ajax-api/2.0/mlflow/upload-artifact"
+
+
+def test_a_browsers_upload_lands_in_the_run(server: RunningServer) -> None:
+    run_id, root = create_run(server)
+
+    reply = ask(server, "POST", f"{UPLOAD}?run_uuid={run_id}&path=notes/a.txt", b"hello")
+
+    assert reply.status == 200
+    assert get(server, f"{root}/notes/a.txt").body == b"hello"
+
+
+def test_a_browsers_upload_is_small_and_not_empty(server: RunningServer) -> None:
+    run_id, root = create_run(server)
+    address = f"{UPLOAD}?run_uuid={run_id}&path=a.bin"
+
+    announced = ask(server, "POST", address, b"x" * (10 * MEGABYTE + 1))
+    chunked = ask(server, "POST", address, iter([b"x" * MEGABYTE] * 11), {"Transfer-Encoding": "chunked"})
+    empty = ask(server, "POST", address, b"")
+
+    assert (announced.status, chunked.status, empty.status) == (400, 400, 400)
+    assert announced.json["message"] == chunked.json["message"] == "Artifact size is too large. Max size is 10MB."
+    assert get(server, f"{root}/a.bin").status == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?path=a", "?run_uuid=nope&path=a", "?run_uuid={run}", "?run_uuid={run}&path=../a"]
+)
+def test_a_browsers_upload_needs_a_run_and_a_path(server: RunningServer, query: str) -> None:
+    run_id, _ = create_run(server)
+
+    reply = ask(server, "POST", UPLOAD + query.format(run=run_id), b"hello")
+
+    assert reply.status in (400, 404)
+    assert reply.json["error_code"] in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")

@@ -1,0 +1,195 @@
+"""The writer: many callers, one commit, and nothing acknowledged that is not kept."""
+
+import multiprocessing
+import threading
+from functools import partial
+
+import apsw
+import pytest
+
+from modelkeep.domain.actors import Actor
+from modelkeep.domain.errors import ModelkeepError, NotFound
+from modelkeep.registry import models, opening, versions
+
+
+def actor():
+    return Actor("ann", "admin", True, "embedded")
+
+
+@pytest.fixture
+def registry(tmp_path):
+    folder = tmp_path / "data"
+    opening.prepare(folder)
+    registry = opening.open_registry(folder)
+    yield registry
+    opening.close(registry)
+
+
+class Outcomes:
+    """Collects what the writer says of submitted jobs."""
+
+    def __init__(self, expected):
+        self.found = {}
+        self._expected = expected
+        self._complete = threading.Event()
+
+    def submit(self, registry, label, work):
+        registry.database.submit(work, self._done, label)
+
+    def _done(self, outcomes):
+        for job, result, error in outcomes:
+            self.found[job.future] = (result, error)
+        if len(self.found) >= self._expected:
+            self._complete.set()
+
+    def wait(self):
+        assert self._complete.wait(30), f"only {len(self.found)} of {self._expected} jobs ended"
+        return self.found
+
+
+def test_a_failing_job_leaves_its_neighbours_in_the_batch_alone(registry):
+    outcomes = Outcomes(3)
+    outcomes.submit(registry, 1, lambda: models.create(actor(), registry, "one"))
+    outcomes.submit(registry, 2, lambda: models.rename(actor(), registry, "nobody", "x"))
+    outcomes.submit(registry, 3, lambda: models.create(actor(), registry, "three"))
+
+    found = outcomes.wait()
+
+    assert isinstance(found[2][1], NotFound)
+    assert [model.name for model in models.search(actor(), registry).items] == ["one", "three"]
+
+
+def test_a_job_that_fails_half_way_leaves_nothing(registry):
+    models.create(actor(), registry, "one")
+
+    def half():
+        with registry.database.write() as tx:
+            tx.run("UPDATE models SET description = 'half' WHERE name = :name", {"name": "one"})
+            raise NotFound("on purpose")
+
+    outcomes = Outcomes(1)
+    outcomes.submit(registry, 1, half)
+    outcomes.wait()
+
+    assert models.get(actor(), registry, "one").description is None
+
+
+def test_32_threads_register_versions_1_to_n_without_an_error(registry):
+    models.create(actor(), registry, "churn")
+    numbers, errors = [], []
+
+    def work():
+        for _ in range(10):
+            try:
+                numbers.append(versions.register(actor(), registry, "churn", "s3://b/m").number)
+            except ModelkeepError as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert sorted(numbers) == list(range(1, 321))
+
+
+def test_a_fault_at_any_statement_of_a_batch_loses_nothing_that_was_acknowledged(tmp_path):
+    """The n-th statement of a batch fails, for every n until none does."""
+    n = 0
+    while True:
+        n += 1
+        folder = tmp_path / str(n)
+        opening.prepare(folder)
+        registry = opening.open_registry(folder)
+        fired = _fail_statement(registry.database, n)
+        outcomes = Outcomes(4)
+        hold = threading.Event()
+        outcomes.submit(registry, 0, lambda gate=hold: gate.wait(5))  # so that the next three share a batch
+        for label in (1, 2, 3):
+            outcomes.submit(registry, label, partial(_create_with_version, registry, f"model-{label}"))
+        hold.set()
+        found = outcomes.wait()
+        registry.database._writer.exec_trace = None
+        opening.close(registry)
+
+        again = opening.open_registry(folder)
+        kept = {model.name for model in models.search(actor(), again).items}
+        acknowledged = {f"model-{label}" for label in (1, 2, 3) if found[label][1] is None}
+        assert kept == acknowledged, f"fault at statement {n}"
+        for name in kept:
+            assert models.get(actor(), again, name).latest_versions[0].number == 1
+        opening.close(again)
+        if not fired:
+            break
+    assert n > 20
+
+
+def _create_with_version(registry, name):
+    with registry.database.write():
+        models.create(actor(), registry, name)
+        versions.register(actor(), registry, name, "s3://bucket/model")
+
+
+def _fail_statement(database, n):
+    """Make the writer's n-th statement from now fail, through SQLite's own trace hook."""
+    fired = []
+    count = 0
+
+    def trace(cursor, sql, bindings):
+        nonlocal count
+        count += 1
+        if count == n:
+            fired.append(sql)
+            raise apsw.IOError("injected")
+        return True
+
+    database._writer.exec_trace = trace
+    return fired
+
+
+def test_after_an_io_error_at_commit_writing_stops_and_reading_goes_on(registry):
+    models.create(actor(), registry, "one")
+
+    def trace(cursor, sql, bindings):
+        if sql == "COMMIT":
+            raise apsw.IOError("injected")
+        return True
+
+    registry.database._writer.exec_trace = trace
+    with pytest.raises(ModelkeepError, match="disk"):
+        models.create(actor(), registry, "two")
+    registry.database._writer.exec_trace = None
+
+    with pytest.raises(ModelkeepError, match="until the server is restarted"):
+        models.create(actor(), registry, "three")
+    assert [model.name for model in models.search(actor(), registry).items] == ["one"]
+    assert registry.database.broken
+
+
+def _register_many(folder, count, errors):
+    registry = opening.open_registry(folder)
+    try:
+        for _ in range(count):
+            versions.register(actor(), registry, "churn", "s3://b/m")
+    except Exception as error:
+        errors.put(repr(error))
+    finally:
+        opening.close(registry)
+
+
+def test_three_processes_share_one_file_without_a_locked_database(registry):
+    models.create(actor(), registry, "churn")
+    context = multiprocessing.get_context("spawn")
+    errors = context.Queue()
+    processes = [context.Process(target=_register_many, args=(registry.folder, 40, errors)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert errors.empty()
+    page = versions.search(actor(), registry, "name = 'churn'", None, ["version_number ASC"])
+    assert [version.number for version in page.items] == list(range(1, 121))

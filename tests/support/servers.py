@@ -1,0 +1,163 @@
+"""Starts `modelkeep serve` the way a user does: a process of its own, a free port, files on a real disk."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+from urllib.parse import urlsplit
+
+READY_SECONDS = 20.0
+STOP_SECONDS = 20.0
+POLL_SECONDS = 0.01
+
+
+class ServerFailed(RuntimeError):
+    """The process ended, or did not become ready in time. The message holds everything it printed."""
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """`url` is what a client is given: it ends with the base path, if there is one."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    data: Path
+    printed: IO[bytes]
+
+    def output(self) -> str:
+        """What the server has printed so far, standard output and standard error together."""
+        return read_all(self.printed)
+
+    def stop(self) -> int:
+        """Send SIGTERM and wait for the exit code. A server that does not stop in 20 s is killed and raises."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            output = self.output()
+            self.kill()
+            raise ServerFailed(f"The server ignored SIGTERM for {STOP_SECONDS} s. It printed:\n{output}") from None
+        self.printed.close()
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL to the whole process group, as a crash of the machine would: nothing gets to clean up."""
+        kill_group(self.process)
+        self.printed.close()
+
+    def __enter__(self) -> RunningServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.printed.closed:
+            self.stop()
+
+
+def start_server(data_dir: Path, *args: str, env: Mapping[str, str] | None = None) -> RunningServer:
+    """Run `modelkeep serve` on 127.0.0.1 with its data in `data_dir`; return when GET /health is 200.
+
+    `args` follow the defaults on the command line, so they win over them. `env` is added to an environment
+    without MODELKEEP_* and MLFLOW_* variables: the settings of whoever runs the tests must not leak in.
+    Raises ServerFailed, with what the server printed, when it ends or is not ready within 20 s.
+    """
+    port = free_port()
+    command = [*modelkeep_command(), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    process, printed = start_process([*command, "--data", str(data_dir), *args], env)
+    url = f"http://127.0.0.1:{port}{base_path(args)}"
+    wait_until_200(f"{url}/health", process, printed)
+    return RunningServer(url, process, data_dir, printed)
+
+
+def base_path(args: Sequence[str]) -> str:
+    """The value of --base-path among the arguments, or nothing."""
+    words = [word for arg in args for word in arg.split("=", 1)]
+    return words[words.index("--base-path") + 1].rstrip("/") if "--base-path" in words else ""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def modelkeep_command() -> list[str]:
+    script = Path(sys.executable).with_name("modelkeep")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "modelkeep"]
+
+
+def start_process(
+    command: list[str], env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start `command` in a process group of its own, so that all it starts can be ended with it.
+
+    Output goes to a file: a pipe that nobody reads would stop the process once it is full.
+    """
+    printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever ends the process
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MODELKEEP_", "MLFLOW_"))}
+    process = subprocess.Popen(
+        command,
+        env={**kept, **(env or {})},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=printed,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    return process, printed
+
+
+def wait_until_200(
+    url: str, process: subprocess.Popen[bytes], printed: IO[bytes], seconds: float = READY_SECONDS
+) -> None:
+    """Ask `url` until it answers 200. Ends the process and raises ServerFailed when that does not happen."""
+    deadline = time.monotonic() + seconds
+    while not answers_200(url):
+        if process.poll() is None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            continue
+        code = process.poll()
+        reason = f"ended with exit code {code}" if code is not None else f"was not ready after {seconds} s"
+        kill_group(process)
+        output = read_all(printed)
+        printed.close()
+        raise ServerFailed(f"{process.args!r} {reason}. It printed:\n{output}")
+
+
+def answers_200(url: str) -> bool:
+    # Not urllib: it would send the request to a proxy named in the environment.
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def read_all(file: IO[bytes]) -> str:
+    # pread leaves the offset alone: the child writes through the same one.
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")

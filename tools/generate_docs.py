@@ -1,0 +1,143 @@
+"""Writes the pages of docs/ that can be derived from the code; `make docs`. A test compares them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from modelkeep.api.call import Call
+from modelkeep.api.table import CALLS
+from modelkeep.cli.serve import default_text, environment_name
+from modelkeep.config import Settings
+from modelkeep.domain.events import KINDS
+from modelkeep.domain.searching import VOCABULARIES, Vocabulary
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def settings() -> str:
+    """docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Each setting is an option of `modelkeep serve`, an environment variable, and a key in the TOML file that",
+        "`--config` or `MODELKEEP_CONFIG` names. The option wins over the variable, the variable over the file.",
+        "",
+        "| option | variable | key in the file | default | what it does |",
+        "|---|---|---|---|---|",
+    ]
+    for setting in fields(Settings):
+        option = f"--{setting.name.replace('_', '-')}"
+        lines.append(
+            f"| `{option}` | `{environment_name(setting.name)}` | `{setting.name}` "
+            f"| {default_text(setting.default)} | {setting.metadata['help']} |"
+        )
+    lines += [
+        "",
+        "```toml",
+        'host = "0.0.0.0"',
+        "auth = true",
+        'allowed_hosts = ["registry.example.com"]',
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def events() -> str:
+    """docs/events.md."""
+    lines = [
+        "# Events",
+        "",
+        "Every change to the registry is an event, written in the same transaction. Metrics, parameters, run tags and",
+        "files are data of a run and no events.",
+        "",
+        "```sh",
+        "curl 'http://127.0.0.1:5000/api/2.0/modelkeep/events?after=0&wait=30'",
+        "```",
+        "",
+        "`after` is a position: ask again with the answer's `next_after`. `wait` (seconds, at most 60) makes the call wait",
+        "for the first event. `model`, `actor`, `kind` (repeatable; a noun such as `version` means all its kinds), `from`",
+        "and `to` (UTC milliseconds, inclusive) choose events, `limit` (at most 1,000) bounds the page.",
+        "",
+        "An event has `position`, `recorded_timestamp`, `actor`, `verified` (whether a token proved the name), `via`,",
+        "`kind`, `schema`, `change_id` (shared by all that one call did), `request_id`, `sentence` and `payload`.",
+        "",
+        "| kind | schema | sentence |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {kind.schema} | {kind.sentence} |" for name, kind in KINDS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def api() -> str:
+    """docs/api.md."""
+    lines = [
+        "# The HTTP API",
+        "",
+        "MLflow's calls under MLflow's paths, and Modelkeep's own under `modelkeep/`. Each path stands below `/api/2.0/`",
+        "(or the version named) and below `/ajax-api/2.0/`. `/api` on a running server shows the fields of each;",
+        "`/api/openapi.json` is the OpenAPI document.",
+        "",
+        "| call | role | what it does | required |",
+        "|---|---|---|---|",
+    ]
+    lines += [_call_row(call) for call in CALLS]
+    return "\n".join(lines) + "\n"
+
+
+def _call_row(call: Call) -> str:
+    role = {"read": "reader", "write": "writer", "approve": "approver", "administer": "admin"}[call.action]
+    path = call.path if call.version == "2.0" else f"{call.path} ({call.version})"
+    required = ", ".join(f"`{name}`" for name in call.required)
+    return f"| `{call.method} {path}` | {role} | {call.summary} | {required} |"
+
+
+def searching() -> str:
+    """docs/searching.md."""
+    lines = [
+        "# Searching",
+        "",
+        "Filters are MLflow's language with more in it. What MLflow accepts means the same here, but for one thing: a",
+        "doubled quote inside a quoted text is one quote (`'it''s'`), where MLflow keeps both.",
+        "",
+        "- Combine with `AND`, `OR`, `NOT` and parentheses. `NOT` of a comparison with a tag that is absent is true.",
+        "- Compare with `=`, `!=`, `IN (…)`, `NOT IN (…)`; text also with `LIKE` and `ILIKE` (`%` and `_`; `ILIKE` ignores",
+        "  the case of ASCII letters), numbers with `<`, `<=`, `>`, `>=`; what may be absent with `IS NULL`, `IS NOT NULL`.",
+        "- Text is quoted with `'…'` or `\"…\"`; a key with spaces or dots after its prefix with backticks: ``tags.`a b` ``.",
+        "- At most 100 comparisons, 1,000 values in an `IN`, 16 KiB altogether.",
+        "",
+        "```python",
+        "client.search_model_versions(\"name = 'churn' AND (current_stage = 'Production' OR alias = 'champion')\")",
+        'client.search_model_versions("metrics.auc > 0.9 AND tags.validation_status IS NULL")',
+        "```",
+    ]
+    for vocabulary in VOCABULARIES.values():
+        lines += ["", *_vocabulary(vocabulary)]
+    return "\n".join(lines) + "\n"
+
+
+def _vocabulary(vocabulary: Vocabulary) -> list[str]:
+    lines = [
+        f"## {vocabulary.title[0].upper()}{vocabulary.title[1:]}",
+        "",
+        f"Pages hold {vocabulary.default_results:,} by default, at most {vocabulary.most_results:,}.",
+        "",
+        "| key | type | also written | may order |",
+        "|---|---|---|---|",
+    ]
+    for term in dict.fromkeys(vocabulary.attributes.values()):
+        also = ", ".join(f"`{name}`" for name in term.also)
+        lines.append(f"| `{term.name}` | {term.type} | {also} | {'yes' if term.sortable else ''} |")
+    for kind, term in vocabulary.kinds.items():
+        prefixes = ", ".join(f"`{prefix}.<key>`" for prefix, of in vocabulary.prefixes.items() if of == kind)
+        lines.append(f"| {prefixes} | {term.type} | | {'yes' if term.sortable else ''} |")
+    for name in vocabulary.datasets:
+        lines.append(f"| `dataset.{name}` | text | `datasets.{name}` | |")
+    return lines
+
+
+PAGES = {"settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
+
+if __name__ == "__main__":
+    for file, page in PAGES.items():
+        (DOCS / file).write_text(page())
