@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import os
 import shlex
 import signal
 import sys
@@ -28,6 +29,8 @@ def main() -> int:
     options = parse(sys.argv[1:])
     signal.signal(signal.SIGTERM, _leave)
     began = time.monotonic()
+    if (busy := os.getloadavg()[0]) > 0.5:
+        print(f"The load average is {busy:.1f}: other work on this machine disturbs the figures.", flush=True)
     try:
         found = measure(options)
     except RuntimeError as error:

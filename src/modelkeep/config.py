@@ -55,7 +55,9 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] | None = None,
     from_file = _read(Path(file)) if file else {}
     unknown = set(from_file) - {setting.name for setting in fields(Settings)}
     if unknown:
-        raise Invalid(f"{file} has unknown settings: {', '.join(sorted(unknown))}. `modelkeep serve --help` lists them.")
+        raise Invalid(
+            f"{file} has unknown settings: {', '.join(sorted(unknown))}. `modelkeep serve --help` lists them."
+        )
     values: dict[str, Any] = {}
     for setting in fields(Settings):
         variable = f"MODELKEEP_{setting.name.upper()}"
@@ -104,7 +106,9 @@ def _checked(settings: Settings) -> Settings:
     if not 1 <= settings.processes <= 256:
         raise Invalid(f"--processes must be between 1 and 256, got {settings.processes}.")
     if settings.base_path and (not settings.base_path.startswith("/") or settings.base_path.endswith("/")):
-        raise Invalid(f"--base-path must start with '/' and not end with it, as in /registry, got {settings.base_path!r}.")
+        raise Invalid(
+            f"--base-path must start with '/' and not end with it, as in /registry, got {settings.base_path!r}."
+        )
     for name, value, allowed in (
         ("access-log", settings.access_log, ("off", "writes", "all")),
         ("log-level", settings.log_level, ("debug", "info", "warning", "error")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import functools
+import gc
 import logging
 import os
 import signal
@@ -84,6 +85,11 @@ def build_app(settings: Settings) -> Any:
     from modelkeep.ui.pages import Pages
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    # What is imported by now lives as long as the process: the collector need not look at it again, and what a
+    # request makes is freed by reference counts, so the collector may come more rarely.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     edge = Edge(
         auth=settings.auth,
         base_path=settings.base_path,

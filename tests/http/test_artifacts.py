@@ -1,93 +1,39 @@
-"""Files through a running server, byte for byte and refusal for refusal."""
+"""Files through a running server: stored, listed, refused, deleted."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import json
 import os
-import socket
 import threading
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import pytest
 
+from tests.http.files import (
+    FILES,
+    MEGABYTE,
+    ask,
+    call,
+    connect,
+    create_run,
+    get,
+    put,
+    send_raw,
+    stored_files,
+    wait_until,
+)
 from tests.support.hostile_paths import HOSTILE_PATHS
 from tests.support.servers import RunningServer, start_server
-
-FILES = "/api/2.0/mlflow-artifacts/artifacts"
-HELLO = '"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"'
-MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with start_server(tmp_path_factory.mktemp("artifacts") / "data") as server:
         yield server
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def ask(
-    server: RunningServer, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-) -> Reply:
-    connection = connect(server)
-    try:
-        headers = dict(headers or {})
-        connection.request(method, path, body, headers, encode_chunked="Transfer-Encoding" in headers)
-        response = connection.getresponse()
-        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-    finally:
-        connection.close()
-
-
-def connect(server: RunningServer) -> http.client.HTTPConnection:
-    parts = urlsplit(server.url)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-
-
-def put(server: RunningServer, path: str, content: bytes = b"hello") -> None:
-    reply = ask(server, "PUT", f"{FILES}/{path}", content)
-    assert (reply.status, reply.body) == (200, b"{}"), reply
-
-
-def get(server: RunningServer, path: str, **headers: str) -> Reply:
-    return ask(server, "GET", f"{FILES}/{path}", headers={name.replace("_", "-"): v for name, v in headers.items()})
-
-
-def call(server: RunningServer, method: str, path: str, **fields: Any) -> Any:
-    if method == "GET":
-        reply = ask(server, "GET", f"/api/2.0/mlflow/{path}?{urlencode(fields)}")
-    else:
-        content = {"Content-Type": "application/json"}
-        reply = ask(server, method, f"/api/2.0/mlflow/{path}", json.dumps(fields).encode(), content)
-    assert reply.status == 200, reply
-    return reply.json
-
-
-def create_run(server: RunningServer) -> tuple[str, str]:
-    """A new run's id and the folder of its files."""
-    info = call(server, "POST", "runs/create", experiment_id="0")["run"]["info"]
-    return info["run_id"], info["artifact_uri"].removeprefix("mlflow-artifacts:/")
-
-
-def stored_files(server: RunningServer) -> list[Path]:
-    return sorted(path for path in (server.data / "blobs").rglob("*") if not path.is_dir())
 
 
 def test_bytes_come_back_as_they_were_sent(server: RunningServer) -> None:
@@ -205,139 +151,6 @@ def test_a_file_and_a_folder_are_deleted(server: RunningServer) -> None:
     assert ask(server, "DELETE", f"{FILES}/gone").status == 200
 
 
-@pytest.mark.parametrize(
-    ("asked", "content_range", "body"),
-    [
-        ("bytes=0-0", "bytes 0-0/5", b"h"),
-        ("bytes=1-3", "bytes 1-3/5", b"ell"),
-        ("bytes=3-", "bytes 3-4/5", b"lo"),
-        ("bytes=-2", "bytes 3-4/5", b"lo"),
-        ("bytes=-99", "bytes 0-4/5", b"hello"),
-        ("bytes=2-99", "bytes 2-4/5", b"llo"),
-        ("BYTES=0-4", "bytes 0-4/5", b"hello"),
-    ],
-)
-def test_a_range_is_sent(server: RunningServer, asked: str, content_range: str, body: bytes) -> None:
-    put(server, "ranges.txt", b"hello")
-
-    reply = get(server, "ranges.txt", Range=asked)
-
-    assert (reply.status, reply.body) == (206, body)
-    assert reply.headers["content-range"] == content_range
-    assert reply.headers["content-length"] == str(len(body))
-
-
-@pytest.mark.parametrize("asked", ["bytes=5-", "bytes=99-100", "bytes=-0", "bytes=" + "9" * 30 + "-"])
-def test_a_range_outside_the_file_is_416(server: RunningServer, asked: str) -> None:
-    put(server, "ranges.txt", b"hello")
-
-    reply = get(server, "ranges.txt", Range=asked)
-
-    assert reply.status == 416
-    assert reply.headers["content-range"] == "bytes */5"
-    assert reply.json["error_code"] == "INVALID_PARAMETER_VALUE"
-
-
-@pytest.mark.parametrize(
-    "asked",
-    ["bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=3-1", "items=0-1", "bytes=0-1,3-4", "bytes=1-2-3", "0-1"],
-)
-def test_a_malformed_range_is_ignored(server: RunningServer, asked: str) -> None:
-    put(server, "ranges.txt", b"hello")
-
-    reply = get(server, "ranges.txt", Range=asked)
-
-    assert (reply.status, reply.body) == (200, b"hello")
-
-
-def test_a_long_range_has_the_right_bytes(server: RunningServer) -> None:
-    content = os.urandom(2 * MEGABYTE)
-    put(server, "long.bin", content)
-
-    reply = get(server, "long.bin", Range=f"bytes=7-{len(content) - 8}")
-
-    assert (reply.status, reply.body) == (206, content[7:-7])
-
-
-def test_if_range_decides_between_part_and_whole(server: RunningServer) -> None:
-    put(server, "ranges.txt", b"hello")
-
-    assert get(server, "ranges.txt", Range="bytes=0-1", If_Range=HELLO).status == 206
-    assert get(server, "ranges.txt", Range="bytes=0-1", If_Range='"other"').body == b"hello"
-    assert get(server, "ranges.txt", Range="bytes=0-1", If_Range=f"W/{HELLO}").body == b"hello"
-    assert get(server, "ranges.txt", Range="bytes=9-", If_Range='"other"').body == b"hello"
-
-
-@pytest.mark.parametrize("known", [HELLO, f"W/{HELLO}", f'"other", {HELLO}', "*"])
-def test_a_known_file_is_304(server: RunningServer, known: str) -> None:
-    put(server, "known.txt", b"hello")
-
-    reply = get(server, "known.txt", If_None_Match=known)
-
-    assert (reply.status, reply.body, reply.headers["etag"]) == (304, b"", HELLO)
-
-
-@pytest.mark.parametrize("known", ['"other"', HELLO.strip('"'), ""])
-def test_another_file_is_sent(server: RunningServer, known: str) -> None:
-    put(server, "known.txt", b"hello")
-
-    assert get(server, "known.txt", If_None_Match=known).status == 200
-
-
-def test_head_says_everything_but_the_bytes(server: RunningServer) -> None:
-    put(server, "head.txt", b"hello")
-
-    whole = ask(server, "HEAD", f"{FILES}/head.txt")
-    part = ask(server, "HEAD", f"{FILES}/head.txt", headers={"Range": "bytes=0-1"})
-
-    assert (whole.status, whole.body, whole.headers["content-length"], whole.headers["etag"]) == (200, b"", "5", HELLO)
-    assert (part.status, part.headers["content-length"]) == (206, "2")
-    assert ask(server, "HEAD", f"{FILES}/nowhere").status == 404
-
-
-@pytest.mark.parametrize("name", ["page.html", "drawing.svg", "feed.xml", "script.js", "page.xhtml"])
-def test_nothing_runs_in_the_readers_browser(server: RunningServer, name: str) -> None:
-    put(server, f"scripts/{name}", b"<script>alert(1)</script>")
-
-    for headers in ({}, {"Range": "bytes=0-3"}):
-        reply = ask(server, "GET", f"{FILES}/scripts/{name}", headers=headers)
-        assert reply.headers["content-disposition"].startswith("attachment;")
-        assert reply.headers["content-security-policy"] == "sandbox"
-        assert reply.headers["x-content-type-options"] == "nosniff"
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("MLmodel", "text/plain; charset=utf-8"),
-        ("conda.yaml", "text/plain; charset=utf-8"),
-        ("plot.png", "image/png"),
-        ("table.json", "application/json"),
-        ("model.pkl", "application/octet-stream"),
-        ("all.tar.gz", "application/octet-stream"),
-        ("none", "application/octet-stream"),
-    ],
-)
-def test_the_type_follows_the_name(server: RunningServer, name: str, expected: str) -> None:
-    put(server, f"types/{name}")
-
-    assert get(server, f"types/{name}").headers["content-type"] == expected
-
-
-def send_raw(server: RunningServer, data: bytes, *, then: str) -> bytes:
-    """Send bytes as they are, then close the sending half and read, or drop the connection."""
-    parts = urlsplit(server.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
-        connection.sendall(data)
-        if then == "drop":
-            return b""
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
-
-
 CUT_SHORT = {
     "a length": b"Content-Length: 1000000\r\n\r\n" + b"x" * 1000,
     "a chunk": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -366,14 +179,6 @@ def test_a_client_that_goes_away_leaves_nothing(server: RunningServer) -> None:
 
     wait_until(lambda: stored_files(server) == before)
     assert get(server, "cut").status == 404
-
-
-def wait_until(true: Any) -> None:
-    """Poll for what happens after the server has lost the client, about which nobody is told."""
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_length_that_no_disk_has_is_507_before_a_byte_is_sent(server: RunningServer) -> None:
@@ -423,45 +228,6 @@ def test_many_uploads_at_once_all_arrive(server: RunningServer) -> None:
 
     assert problems == []
     assert all(get(server, path).body == content for path, content in contents.items())
-
-
-def test_a_reader_that_goes_away_stops_nobody(server: RunningServer) -> None:
-    put(server, "left.bin", os.urandom(8 * MEGABYTE))
-
-    for header in (b"", b"Range: bytes=1-\r\n"):
-        send_raw(
-            server, f"GET {FILES}/left.bin HTTP/1.1\r\nHost: localhost\r\n".encode() + header + b"\r\n", then="drop"
-        )
-
-    assert len(get(server, "left.bin").body) == 8 * MEGABYTE
-
-
-def peak_memory(server: RunningServer) -> int:
-    """The most memory the server ever held, in bytes."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-
-
-def test_a_large_file_goes_through_in_little_memory(tmp_path: Path) -> None:
-    part = os.urandom(MEGABYTE)
-    size = 50 * MEGABYTE
-    with start_server(tmp_path / "data") as server:
-        put(server, "warm", part)
-        assert get(server, "warm", Range="bytes=1-").status == 206
-        before = peak_memory(server)
-
-        reply = ask(server, "PUT", f"{FILES}/large", iter([part] * 50), {"Content-Length": str(size)})
-        assert reply.status == 200
-        for header in ({}, {"Range": f"bytes=0-{size}"}):
-            connection = connect(server)
-            with contextlib.closing(connection):
-                connection.request("GET", f"{FILES}/large", headers=header)
-                response = connection.getresponse()
-                for _ in range(50):
-                    assert response.read(MEGABYTE) == part
-
-        assert peak_memory(server) - before < 30 * MEGABYTE
 
 
 def test_what_a_killed_server_left_is_gone_after_a_start(tmp_path: Path) -> None:
@@ -581,7 +347,7 @@ def test_a_browsers_upload_is_small_and_not_empty(server: RunningServer) -> None
     run_id, root = create_run(server)
     address = f"{UPLOAD}?run_uuid={run_id}&path=a.bin"
 
-    announced = ask(server, "POST", address, b"x" * (10 * MEGABYTE + 1))
+    announced = ask(server, "POST", address, headers={"Content-Length": str(10 * MEGABYTE + 1)})
     chunked = ask(server, "POST", address, iter([b"x" * MEGABYTE] * 11), {"Transfer-Encoding": "chunked"})
     empty = ask(server, "POST", address, b"")
 

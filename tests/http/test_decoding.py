@@ -26,7 +26,9 @@ def test_lower_camel_case_is_accepted():
 
 def test_one_field_in_two_spellings_is_refused():
     with pytest.raises(Invalid, match="given twice"):
-        TRANSITION.body(b'{"name":"m","version":"1","stage":"x","archive_existing_versions":true,"archiveExistingVersions":true}')
+        TRANSITION.body(
+            b'{"name":"m","version":"1","stage":"x","archive_existing_versions":true,"archiveExistingVersions":true}'
+        )
 
 
 def test_json_inside_a_json_string_is_decoded_once_more():

@@ -6,7 +6,17 @@ from modelkeep.http.guard import Guard
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "localhost:5000", "127.0.0.1:5000", "[::1]:5000", "0.0.0.0", "192.168.1.5", "10.0.0.1:80", "172.20.0.1", "[fd00::1]"],
+    [
+        "localhost",
+        "localhost:5000",
+        "127.0.0.1:5000",
+        "[::1]:5000",
+        "0.0.0.0",
+        "192.168.1.5",
+        "10.0.0.1:80",
+        "172.20.0.1",
+        "[fd00::1]",
+    ],
 )
 def test_local_and_private_hosts_are_allowed(host):
     Guard().check("POST", "/api/2.0/x", host, None)

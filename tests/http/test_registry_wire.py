@@ -163,7 +163,12 @@ def test_a_content_type_other_than_json_is_refused(wire):
     for headers, says in (({"Content-Type": "text/plain"}, "must be one of"), ({"Content-Type": ""}, "must be one of")):
         answer = wire.send("POST", f"{MODELS}/create", b'{"name": "typed"}', headers)
         assert answer.status == 400 and says in answer.json["message"]
-    assert wire.send("POST", f"{MODELS}/create", b'{"name": "t"}', {"Content-Type": "application/json; charset=utf-8"}).status == 200
+    assert (
+        wire.send(
+            "POST", f"{MODELS}/create", b'{"name": "t"}', {"Content-Type": "application/json; charset=utf-8"}
+        ).status
+        == 200
+    )
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,14 @@ def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     return asyncio.run(main())
 
 
+async def settle() -> None:
+    """Let every task go as far as it can; a client here never makes one wait."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 def assert_nothing_was_kept(registry: Registry) -> None:
     assert [path for path in registry.blobs.folder.rglob("*") if not path.is_dir()] == []
-    assert registry.blobs.uploads == 0
     with pytest.raises(NotFound):
         artifacts.find(ACTOR, registry, "a/b")
 
@@ -109,12 +114,10 @@ def test_a_slow_disk_stops_the_client_and_not_the_memory(registry: Registry, mon
     async def watch() -> None:
         client = Client(300)
         task = asyncio.ensure_future(upload(registry, client))
-        seen = -1
-        while client.asked != seen:  # until it asks for no more
-            seen = client.asked
-            await asyncio.sleep(0.05)
-        assert (client.asked - 1) * len(CHUNK) <= uploads.ROOM_OF_ONE
+        await settle()
+        asked = client.asked
         may_write.set()
+        assert (asked - 1) * len(CHUNK) <= uploads.ROOM_OF_ONE
         assert (await task).size == 300 * len(CHUNK)
 
     monkeypatch.setattr(os, "write", write_later)
@@ -175,12 +178,10 @@ def test_many_uploads_at_once_share_the_memory_of_a_few(registry: Registry, monk
             )
             for number, client in enumerate(clients)
         ]
-        seen = -1
-        while (asked := sum(client.asked for client in clients)) != seen:
-            seen = asked
-            await asyncio.sleep(0.05)
-        assert asked * len(CHUNK) < 2 * uploads.ROOM_OF_ALL
+        await settle()
+        asked = sum(client.asked for client in clients)
         may_write.set()
+        assert asked * len(CHUNK) <= uploads.ROOM_OF_ALL + 16 * (uploads.ROOM_AT_LEAST + 2 * len(CHUNK))
         await asyncio.gather(*tasks)
 
     monkeypatch.setattr(os, "write", write_later)

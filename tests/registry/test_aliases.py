@@ -14,7 +14,9 @@ def two_versions(actor, registry):
 
 
 def moves(actor, registry):
-    return [(e.payload["alias"], e.payload["from"], e.payload["to"]) for e in events.page(actor, registry, kinds=["alias"])]
+    return [
+        (e.payload["alias"], e.payload["from"], e.payload["to"]) for e in events.page(actor, registry, kinds=["alias"])
+    ]
 
 
 def test_an_alias_points_and_moves(actor, registry):

@@ -33,7 +33,10 @@ def test_events_of_a_model_follow_it_through_a_rename(actor, registry, history):
 
 
 def test_events_are_filtered_by_kind_noun_and_actor(actor, registry, history):
-    assert [e.kind for e in events.page(actor, registry, kinds=["alias.moved", "stage"])] == ["alias.moved", "stage.changed"]
+    assert [e.kind for e in events.page(actor, registry, kinds=["alias.moved", "stage"])] == [
+        "alias.moved",
+        "stage.changed",
+    ]
     assert events.page(actor, registry, actor_name="nobody") == []
 
 

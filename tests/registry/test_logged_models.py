@@ -115,18 +115,22 @@ def test_a_deleted_logged_model_is_found_only_when_asked_for(actor, registry, mo
     assert kinds(actor, registry) == ["created", "deleted"]
 
 
-def test_a_deleted_or_unknown_logged_model_cannot_be_changed(actor, registry, model):
+@pytest.mark.parametrize("which", ["deleted", "unknown"])
+def test_a_deleted_or_unknown_logged_model_cannot_be_changed(actor, registry, model, which):
     logged_models.delete(actor, registry, model)
+    model_id = model if which == "deleted" else "m-nope"
 
-    for model_id in (model, "m-nope"):
-        for change in (
-            lambda: logged_models.finalize(actor, registry, model_id, 2),
-            lambda: logged_models.log_params(actor, registry, model_id, [Param("p", "1")]),
-            lambda: logged_models.set_tags(actor, registry, model_id, [Tag("a", "1")]),
-            lambda: logged_models.delete_tag(actor, registry, model_id, "a"),
-        ):
-            with pytest.raises(NotFound):
-                change()
+    for change in (
+        lambda: logged_models.finalize(actor, registry, model_id, 2),
+        lambda: logged_models.log_params(actor, registry, model_id, [Param("p", "1")]),
+        lambda: logged_models.set_tags(actor, registry, model_id, [Tag("a", "1")]),
+        lambda: logged_models.delete_tag(actor, registry, model_id, "a"),
+    ):
+        with pytest.raises(NotFound):
+            change()
+
+
+def test_an_unknown_logged_model_cannot_be_deleted(actor, registry):
     with pytest.raises(NotFound):
         logged_models.delete(actor, registry, "m-nope")
 

@@ -8,7 +8,9 @@ NAME = "customer-churn-classifier"
 
 
 def kinds(actor, registry):
-    return [event.kind for event in events.page(actor, registry, limit=1000, kinds=["model", "version", "alias", "stage"])]
+    return [
+        event.kind for event in events.page(actor, registry, limit=1000, kinds=["model", "version", "alias", "stage"])
+    ]
 
 
 def test_a_created_model_has_what_it_was_given(actor, registry):
@@ -43,9 +45,7 @@ def test_a_name_taken_by_a_prompt_says_so(actor, registry):
         models.create(actor, registry, NAME)
 
 
-@pytest.mark.parametrize(
-    "name", [None, "", " ", "a/b", "a:b", ".", "..", "..a", "a\0b", "x" * 257, 5, ["a"], "\ud800"]
-)
+@pytest.mark.parametrize("name", [None, "", " ", "a/b", "a:b", ".", "..", "..a", "a\0b", "x" * 257, 5, ["a"], "\ud800"])
 def test_a_bad_name_is_refused_and_nothing_is_recorded(actor, registry, name):
     with pytest.raises(Invalid):
         models.create(actor, registry, name)

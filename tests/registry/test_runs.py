@@ -250,7 +250,9 @@ def test_a_param_is_logged_once(actor, registry, run):
     assert runs.get(actor, registry, run).params == [("depth", "3")]
 
 
-@pytest.mark.parametrize(("key", "value"), [("", "1"), (None, "1"), ("..", "1"), ("x" * 251, "1"), ("a", 5), ("a", "\0")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("", "1"), (None, "1"), ("..", "1"), ("x" * 251, "1"), ("a", 5), ("a", "\0")]
+)
 def test_a_wrong_param_or_tag_is_refused(actor, registry, run, key, value):
     with pytest.raises(Invalid):
         params.log(actor, registry, run, key=key, value=value)
@@ -266,7 +268,12 @@ def test_outputs_are_recorded_once_each(actor, registry, run):
 
 
 def model_json(**fields):
-    model = {"run_id": "r", "artifact_path": "model", "utc_time_created": "now", "flavors": {"sklearn": {"config": 1, "a": 2}}}
+    model = {
+        "run_id": "r",
+        "artifact_path": "model",
+        "utc_time_created": "now",
+        "flavors": {"sklearn": {"config": 1, "a": 2}},
+    }
     return json.dumps(model | fields)
 
 
@@ -281,7 +288,10 @@ def test_models_of_old_clients_are_collected_in_a_tag(actor, registry, run):
     assert history[0]["flavors"] == {"sklearn": {"a": 2}}
 
 
-@pytest.mark.parametrize("text", ["", "nope", "[]", "{}", "[" * 100_000, model_json(flavors=[])])
+NESTED = model_json(flavors={}).replace("{}", '{"a": ' * 990 + "1" + "}" * 990)
+
+
+@pytest.mark.parametrize("text", ["", "nope", "[]", "{}", "[" * 100_000, model_json(flavors=[]), NESTED])
 def test_a_model_that_is_none_is_refused(actor, registry, run, text):
     with pytest.raises(Invalid):
         runs.log_model(actor, registry, run, text)

@@ -7,7 +7,10 @@ from modelkeep.registry import tokens
 
 def test_a_token_identifies_its_user_until_it_is_revoked(actor, registry):
     token = tokens.create(actor, registry, "bob", "writer")
-    assert (tokens.identify(registry, token.secret).user, tokens.identify(registry, token.secret).role) == ("bob", "writer")
+    assert (tokens.identify(registry, token.secret).user, tokens.identify(registry, token.secret).role) == (
+        "bob",
+        "writer",
+    )
 
     tokens.revoke(actor, registry, token.id)
 

@@ -28,9 +28,10 @@ class Wire:
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         self._token = token
 
-    def send(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> Answer:
+    def __del__(self) -> None:
+        self._connection.close()
+
+    def send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         given = {"Content-Type": "application/json"} if body is not None else {}
         if self._token:
             given["Authorization"] = f"Bearer {self._token}"
@@ -47,7 +48,9 @@ class Wire:
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
 
     def get(self, path: str, **query: Any) -> Answer:
-        text = urlencode([(k, v) for k, value in query.items() for v in (value if isinstance(value, list) else [value])])
+        text = urlencode(
+            [(k, v) for k, value in query.items() for v in (value if isinstance(value, list) else [value])]
+        )
         return self.send("GET", f"{path}?{text}" if text else path)
 
     def post(self, path: str, **body: Any) -> Answer:

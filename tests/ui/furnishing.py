@@ -44,8 +44,8 @@ Owner: [data science](https://example.com/ds), not [this](javascript:alert(1)).
 """
 HOSTILE_NAMES = (
     "<script>alert(1)<⁄script>",
-    "\"><img src=x onerror=alert(1)>",
-    "it's 100% \"quoted\" & {{ 7 * 7 }}",
+    '"><img src=x onerror=alert(1)>',
+    'it\'s 100% "quoted" & {{ 7 * 7 }}',
     "a?b#c d+e%2f",
     "line\nbreak",
     "\u202edesrever",
@@ -77,7 +77,9 @@ def furnish(folder: Path) -> Furnished:
 
 def _fill(registry: Registry) -> Furnished:
     put = Furnished()
-    experiment = experiments.create(ANN, registry, "customer-churn", tags=[Tag("mlflow.note.content", "What *we* tried.")])
+    experiment = experiments.create(
+        ANN, registry, "customer-churn", tags=[Tag("mlflow.note.content", "What *we* tried.")]
+    )
     put.experiment_id = experiment.id
     models.create(ANN, registry, CHURN, [Tag("team", "retention"), Tag("domain", "risk")], CARD)
     for number in range(1, 5):
@@ -105,7 +107,9 @@ def _fill(registry: Registry) -> Furnished:
     versions.delete(ANN, registry, CHURN, 1)
     for name in HOSTILE_NAMES:
         models.create(BOB, registry, name, [Tag("note", name)], name)
-        versions.register(BOB, registry, name, "runs:/unknown/model", "unknown", [Tag("note", name)], "javascript:x()", name)
+        versions.register(
+            BOB, registry, name, "runs:/unknown/model", "unknown", [Tag("note", name)], "javascript:x()", name
+        )
         aliases.point(BOB, registry, name, "champion", 1)
     models.create(ANN, registry, "fraud-detector", description="Real-time fraud detection for card transactions")
     models.rename(ANN, registry, "fraud-detector", "fraud-detection-realtime")
@@ -116,16 +120,18 @@ def _fill(registry: Registry) -> Furnished:
 
 def _train(registry: Registry, experiment_id: int, number: int) -> str:
     run = runs.create(
-        ANN, registry, experiment_id, run_name=f"forest-{number}", tags=[Tag("mlflow.source.name", "train.py"), Tag("note", "x\ny")]
+        ANN,
+        registry,
+        experiment_id,
+        run_name=f"forest-{number}",
+        tags=[Tag("mlflow.source.name", "train.py"), Tag("note", "x\ny")],
     )
     started = run.start_time or 0
     batches.log(
         ANN,
         registry,
         run.id,
-        metrics=[
-            Metric("loss", math.exp(-step / (4 * number)), started + step, step) for step in range(40)
-        ]
+        metrics=[Metric("loss", math.exp(-step / (4 * number)), started + step, step) for step in range(40)]
         + [Metric("auc", 0.8 + number / 40, started, 0), Metric("f1", float("nan"), started, 0)],
         params=[Param("max_depth", str(number)), Param("criterion", "gini"), Param("notes", "<i>" * 200)],
     )
@@ -133,7 +139,12 @@ def _train(registry: Registry, experiment_id: int, number: int) -> str:
         ANN,
         registry,
         run.id,
-        [DatasetInput(Dataset("orders", "a1b2c3d4", "local", '{"uri": "orders.parquet"}'), [Tag("mlflow.data.context", "training")])],
+        [
+            DatasetInput(
+                Dataset("orders", "a1b2c3d4", "local", '{"uri": "orders.parquet"}'),
+                [Tag("mlflow.data.context", "training")],
+            )
+        ],
     )
     _keep(registry, f"{run.artifact_uri.partition(':/')[2]}/plots/roc & <pr>.svg", b"<svg/>")
     runs.update(ANN, registry, run.id, status="FINISHED", end_time=started + 83_000)

@@ -6,7 +6,14 @@ import msgspec
 
 from modelkeep.api.call import Call, Int64, Reply, Request
 from modelkeep.api.tags import TagShape, tag_shapes
-from modelkeep.api.versions import VersionReply, VersionShape, VersionsReply, version_reply, version_shape, versions_reply
+from modelkeep.api.versions import (
+    VersionReply,
+    VersionShape,
+    VersionsReply,
+    version_reply,
+    version_shape,
+    versions_reply,
+)
 from modelkeep.domain.models import Model
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from modelkeep.api import artifacts, datasets, events, experiments, logged_models, metrics, models, runs, tokens, versions
+from modelkeep.api import (
+    artifacts,
+    datasets,
+    events,
+    experiments,
+    logged_models,
+    metrics,
+    models,
+    runs,
+    tokens,
+    versions,
+)
 from modelkeep.api.call import Call
 
 CALLS: tuple[Call, ...] = (

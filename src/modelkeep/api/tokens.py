@@ -26,9 +26,7 @@ class TokensReply(Reply):
 
 
 def _shape(token: Token) -> TokenShape:
-    return TokenShape(
-        token.id, token.user, token.role, token.creation_timestamp, token.revoked_timestamp, token.secret
-    )
+    return TokenShape(token.id, token.user, token.role, token.creation_timestamp, token.revoked_timestamp, token.secret)
 
 
 def _reply(token: Token) -> TokenReply:

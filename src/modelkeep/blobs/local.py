@@ -46,7 +46,6 @@ class LocalBlobs:
         self.folder = folder
         self._incoming = folder / "incoming"
         self._synced: set[str] = set()
-        self._open: set[Upload] = set()
         self._broken: str | None = None
         _make_folder(folder)
         _make_folder(self._incoming)
@@ -67,11 +66,6 @@ class LocalBlobs:
             except OSError as error:
                 log.warning("%s was left in the incoming folder: %s", entry.name, error.strerror)
 
-    @property
-    def uploads(self) -> int:
-        """How many uploads this process is writing now."""
-        return len(self._open)
-
     def begin(self, length: int | None = None) -> Upload:
         """Start writing a blob.
 
@@ -87,7 +81,6 @@ class LocalBlobs:
         except OSError as error:
             raise _explain(error) from error
         upload = Upload(self, name, descriptor, length)
-        self._open.add(upload)
         if length is not None:
             try:
                 upload._reserve()
@@ -236,7 +229,7 @@ class Upload:
             if self._length - self._allocated > free.f_bavail * free.f_frsize:
                 raise _out_of_space()
             until = min(self._length, self._allocated + ALLOCATE_BYTES)
-            if until > self._allocated:
+            if until > self._allocated and hasattr(os, "posix_fallocate"):  # macOS has none
                 os.posix_fallocate(self._descriptor, self._allocated, until - self._allocated)
             self._allocated = until
         except OSError as error:
@@ -297,7 +290,6 @@ class Upload:
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        self._blobs._open.discard(self)
         os.close(descriptor)
 
 

@@ -11,6 +11,8 @@ from modelkeep.domain.errors import Invalid
 
 # What infinity is stored as, as MLflow's SQL store does: the largest double.
 LARGEST = 1.7976931348623157e308
+# Of the name and the digest of a data set that a metric was measured on.
+DATASET_LIMIT = 500
 
 
 class Given(Protocol):
@@ -128,6 +130,6 @@ def check_dataset(metric: Given) -> tuple[str, str]:
     Raises:
         Invalid: one of them cannot be stored.
     """
-    name = texts.check_optional(metric.dataset_name, "dataset_name", 500) or ""
-    digest = texts.check_optional(metric.dataset_digest, "dataset_digest", 500) or ""
+    name = texts.check_optional(metric.dataset_name, "dataset_name", DATASET_LIMIT) or ""
+    digest = texts.check_optional(metric.dataset_digest, "dataset_digest", DATASET_LIMIT) or ""
     return name, digest

@@ -79,7 +79,13 @@ def check_key(key: object, field: str = "key", limit: int = texts.TAG_KEY_LIMIT)
             `/`, or is not a normal relative path (`/a`, `a//b`, `..`).
     """
     text = texts.required(key, field, limit)
-    if not _KEY.fullmatch(text) or posixpath.normpath(text) != text or text == "." or text[0] == "/" or text[:2] == "..":
+    if (
+        not _KEY.fullmatch(text)
+        or posixpath.normpath(text) != text
+        or text == "."
+        or text[0] == "/"
+        or text[:2] == ".."
+    ):
         raise Invalid(
             f"Invalid value {text!r} for parameter '{field}': keys may only contain letters, digits, underscores, "
             "dashes, periods, spaces, colons and slashes, and must not be or contain an odd path such as '/a', 'a//b' or '..'."

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -18,6 +19,7 @@ from modelkeep.domain.errors import Invalid
 from modelkeep.domain.texts import required
 
 BODY_LIMIT = 16 * 1024 * 1024
+FIELDS_LIMIT = 10_000
 
 
 class Decoder:
@@ -27,7 +29,9 @@ class Decoder:
         self._type = call.request
         self._required = call.required
         self._fields = call.request.__struct_fields__
-        self._on_the_wire = dict(zip(call.request.__struct_fields__, call.request.__struct_encode_fields__, strict=True))
+        self._on_the_wire = dict(
+            zip(call.request.__struct_fields__, call.request.__struct_encode_fields__, strict=True)
+        )
         hints = get_type_hints(call.request)
         self._lists = frozenset(self._on_the_wire[name] for name in self._fields if _is_list(hints[name]))
         self._known = frozenset(self._on_the_wire.values())
@@ -63,11 +67,7 @@ class Decoder:
     def query_fields(self, query: str) -> dict[str, Any]:
         """The known fields of a query string, by name."""
         given: dict[str, Any] = {}
-        try:
-            pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=10_000)
-        except (ValueError, UnicodeDecodeError):
-            raise Invalid("The query string is not valid: use percent-encoded UTF-8 with at most 10,000 fields.") from None
-        for name, value in pairs:
+        for name, value in _pairs(query):
             if name in self._lists:
                 given.setdefault(name, []).append(value)
             elif name in self._known:
@@ -84,6 +84,25 @@ class Decoder:
             if value is None or value == "":
                 required(None, self._on_the_wire[name])
         return {name: getattr(request, name) for name in self._fields}
+
+
+def _pairs(query: str) -> Iterator[tuple[str, str]]:
+    # A third of the cost of a point read went into urllib's parse_qsl, which unquotes what has nothing quoted.
+    parts = query.split("&") if query else []
+    if len(parts) > FIELDS_LIMIT:
+        raise Invalid(f"The query string has more than {FIELDS_LIMIT:,} fields.")
+    for part in parts:
+        name, _, value = part.partition("=")
+        yield _unquoted(name), _unquoted(value)
+
+
+def _unquoted(text: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise Invalid("The query string is not valid: use percent-encoded UTF-8.") from None
 
 
 def _is_list(hint: Any) -> bool:

@@ -59,7 +59,9 @@ class Guard:
     def _is_listed(self, host: str) -> bool:
         host = host.lower()
         bare = _bare(host)
-        return any(pattern == "*" or fnmatchcase(host, pattern) or fnmatchcase(bare, pattern) for pattern in self._allowed)
+        return any(
+            pattern == "*" or fnmatchcase(host, pattern) or fnmatchcase(bare, pattern) for pattern in self._allowed
+        )
 
     def _is_local(self, host: str) -> bool:
         bare = _bare(host.lower())

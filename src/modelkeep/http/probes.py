@@ -64,7 +64,9 @@ class Probes:
     async def _ready(self, send: Send) -> None:
         problems = list(self._problems())
         status = 503 if problems else 200
-        await _send(send, status, b"application/json", msgspec.json.encode({"ready": not problems, "problems": problems}))
+        await _send(
+            send, status, b"application/json", msgspec.json.encode({"ready": not problems, "problems": problems})
+        )
 
     def _problems(self) -> Any:
         broken = self._registry.database.broken

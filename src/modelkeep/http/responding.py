@@ -44,5 +44,3 @@ async def send_error(send: Send, error: ModelkeepError, extra: Headers | None = 
 def internal_error() -> ModelkeepError:
     """What a caller hears of a defect: nothing of the inside. The log has the rest."""
     return ModelkeepError("The server failed on this request. The log names it by the X-Request-Id of this answer.")
-
-

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CHUNK_SECONDS = 60.0
 UPLOADS_LIMIT = 256
-# Memory for chunks that wait to be written: of one upload, of all uploads of the process, and the least for each.
+# Memory for chunks that wait to be written: of one upload, of all uploads of the process, and what each has anyway.
 ROOM_OF_ONE = 8 * 1024 * 1024
 ROOM_OF_ALL = 32 * 1024 * 1024
 ROOM_AT_LEAST = 512 * 1024
@@ -53,7 +53,7 @@ async def receive_artifact(
         Unavailable: too many uploads are under way, or the disk failed.
     """
     artifacts.check_upload(actor, registry, path)
-    if registry.blobs.uploads >= UPLOADS_LIMIT:
+    if len(_threads) >= UPLOADS_LIMIT:
         raise Unavailable(f"{UPLOADS_LIMIT} uploads are under way already. Try again shortly.")
     thread = _UploadThread(registry.blobs, length)
     try:
@@ -121,6 +121,7 @@ class _UploadThread:
         self._taken = 0
         self._waiter: asyncio.Future[None] | None = None
         threading.Thread(target=self._work, name="modelkeep-upload", daemon=True).start()
+        _threads.add(self)
 
     async def write(self, chunk: bytes) -> None:
         """Queue a chunk, and wait while too much is queued. Raises what went wrong with an earlier one."""
@@ -128,12 +129,18 @@ class _UploadThread:
             raise self._error
         self._given += len(chunk)
         self._jobs.put(chunk)
-        room = max(ROOM_AT_LEAST, min(ROOM_OF_ONE, ROOM_OF_ALL // max(1, self._blobs.uploads)))
-        while self._given - self._taken > room:
+        while not self._has_room():
             self._waiter = self._loop.create_future()
-            if self._given - self._taken > room:  # still, now that the thread can see the waiter
+            if not self._has_room():  # still not, now that the thread can see the waiter
                 await self._waiter
             self._waiter = None
+
+    def _has_room(self) -> bool:
+        # Whoever waits here has chunks of its own to write, and is woken by each of them.
+        queued = self._given - self._taken
+        if queued <= ROOM_AT_LEAST:
+            return True
+        return queued <= ROOM_OF_ONE and sum(thread._given - thread._taken for thread in _threads) <= ROOM_OF_ALL
 
     def run(self, work: Callable[[Upload], Any]) -> asyncio.Future[Any]:
         """Queue `work` behind the chunks; the future has its result, or what went wrong with a chunk."""
@@ -143,6 +150,7 @@ class _UploadThread:
 
     def stop(self) -> asyncio.Future[None]:
         """End the thread; what was not kept is deleted by the time the future is resolved."""
+        _threads.discard(self)
         self._stopping = True
         self._jobs.put(None)
         return self._stopped
@@ -185,6 +193,10 @@ class _UploadThread:
         # A closed loop refuses this: the server has stopped and nobody waits.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_resolve, future, result, error)
+
+
+# Of the process, as its memory is.
+_threads: set[_UploadThread] = set()
 
 
 @dataclass(slots=True)

@@ -54,9 +54,7 @@ def delete(actor: Actor, registry: Registry, name: str, alias: str) -> None:
 def _record(
     change: Change, owner: int, name: str, alias: str, before: int | None, after: int | None, cause: str
 ) -> None:
-    change.record(
-        "alias.moved", owner, **{"model": name, "alias": alias, "from": before, "to": after, "cause": cause}
-    )
+    change.record("alias.moved", owner, **{"model": name, "alias": alias, "from": before, "to": after, "cause": cause})
 
 
 def get(actor: Actor, registry: Registry, name: str, alias: str) -> Version:

@@ -53,9 +53,7 @@ def page(
         )
 
 
-def _checked(
-    limit: int | None, model: str | None, actor_name: str | None, since: int | None, until: int | None
-) -> int:
+def _checked(limit: int | None, model: str | None, actor_name: str | None, since: int | None, until: int | None) -> int:
     limit = texts.integer(PAGE_DEFAULT if limit is None else limit, "limit", 1)
     if limit > PAGE_MAXIMUM:
         raise Invalid(f"Parameter 'limit' must be at most {PAGE_MAXIMUM}, got {limit}.")
@@ -105,7 +103,14 @@ def recent(
     with registry.database.read() as tx:
         model_ids = None if model is None else model_rows.ids_ever_named(tx, model)
         return rows.recent(
-            tx, before=before, limit=limit, model_ids=model_ids, actor=actor_name, kinds=wanted, since=since, until=until
+            tx,
+            before=before,
+            limit=limit,
+            model_ids=model_ids,
+            actor=actor_name,
+            kinds=wanted,
+            since=since,
+            until=until,
         )
 
 

@@ -18,7 +18,7 @@ from modelkeep.storage import experiments as rows
 
 
 def ensure_default(registry: Registry) -> None:
-    """Create experiment 0, named Default, in a registry that has none; runs without an experiment go there.
+    """Create experiment 0, named Default, in a registry that has none: clients log there unless told otherwise.
 
     Events: experiment.created
     """

@@ -8,7 +8,7 @@ from modelkeep.domain import actors, experiments, lifecycle, locations, logged_m
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.logged_models import LoggedModel
-from modelkeep.domain.metrics import MeasuredOn
+from modelkeep.domain.metrics import DATASET_LIMIT, MeasuredOn
 from modelkeep.domain.paging import Page
 from modelkeep.domain.params import Param
 from modelkeep.domain.tags import Tag
@@ -218,7 +218,10 @@ def search(
     actors.require(actor, "read", "logged models")
     scope, parameters = rows.scope(experiments.check_ids(experiment_ids))
     measured_on = [
-        (texts.required(each.dataset_name, "datasets.dataset_name", 500), each.dataset_digest or None)
+        (
+            texts.required(each.dataset_name, "datasets.dataset_name", DATASET_LIMIT),
+            texts.check_optional(each.dataset_digest, "datasets.dataset_digest", DATASET_LIMIT) or None,
+        )
         for each in datasets or ()
     ]
     orders = [

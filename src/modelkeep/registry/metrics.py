@@ -20,6 +20,7 @@ from modelkeep.storage.sqlite import Transaction
 BULK_RUNS = 100
 BULK_POINTS = 25_000
 SAMPLE_POINTS = 2_500
+OUTLINE_POINTS = 1_000
 
 
 def log(
@@ -148,6 +149,28 @@ def _check_run_ids(run_ids: object, field: str, request: str) -> list[str]:
     if len(run_ids) > BULK_RUNS:
         raise Invalid(f"{request} request must specify at most {BULK_RUNS} {field}s. Received {len(run_ids)} {field}s.")
     return list(dict.fromkeys(texts.required(run_id, field) for run_id in run_ids))
+
+
+def outline(actor: Actor, registry: Registry, run_id: str, metric_key: str, size: int) -> list[float]:
+    """How one metric of a run went, for a small drawing: its values in the order of time.
+
+    Of a long history only `size` values are taken, evenly spread over its time, so that the cost stays small.
+
+    Args:
+        size: 2 to 1,000.
+    Raises:
+        Invalid: a value is missing, or the size is wrong.
+    """
+    checked = runs.check_id(run_id)
+    actors.require(actor, "read", f"run '{checked}'")
+    key = texts.required(metric_key, "metric_key")
+    if not 2 <= texts.integer(size, "size") <= OUTLINE_POINTS:
+        raise Invalid(f"Parameter 'size' must be between 2 and {OUTLINE_POINTS:,}, got {size}.")
+    with registry.database.read() as tx:
+        found = rows.history(tx, checked, key, OUTLINE_POINTS + 1)
+        if len(found) <= OUTLINE_POINTS:
+            return [metric.value for metric in found]
+        return rows.outline(tx, checked, key, size)
 
 
 def sample(

@@ -10,6 +10,7 @@ from modelkeep.domain.errors import Invalid
 from modelkeep.registry import experiments
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import schema
+from modelkeep.storage.mounts import network_type
 from modelkeep.storage.sqlite import FILE_NAME, Database
 
 
@@ -22,15 +23,25 @@ def prepare(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Invalid(f"The data folder {folder} cannot be created: {error.strerror}. Choose another with --data.") from None
+        raise Invalid(
+            f"The data folder {folder} cannot be created: {error.strerror}. Choose another with --data."
+        ) from None
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise Invalid(f"The data folder {folder} cannot be written. Change its permissions or choose another with --data.")
+        raise Invalid(
+            f"The data folder {folder} cannot be written. Change its permissions or choose another with --data."
+        )
     for foreign in ("mlflow.db", "mlruns.db", "meta.yaml"):
         if (folder / foreign).exists():
             raise Invalid(
                 f"The folder {folder} holds data of MLflow ({foreign}) and was left untouched. "
                 "Choose an empty folder with --data."
             )
+    network = network_type(folder.resolve())
+    if network is not None:
+        raise Invalid(
+            f"The data folder {folder} is on a network file system ({network}), where SQLite can lose data. "
+            "Choose a folder on a disk of this machine with --data."
+        )
     schema.check_ours(str(folder / FILE_NAME))
     registry = open_registry(folder)
     try:

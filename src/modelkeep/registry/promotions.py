@@ -40,7 +40,9 @@ def transition(
         if archive_existing_versions:
             for other in rows.numbers_in_stage(change.tx, found.model_id, target):
                 if other != number:
-                    _move(change, found.model_id, name, other, target, stages.ARCHIVED, f"version {number} took its place")
+                    _move(
+                        change, found.model_id, name, other, target, stages.ARCHIVED, f"version {number} took its place"
+                    )
         if found.current_stage == target:
             return found
         _move(change, found.model_id, name, number, found.current_stage, target, "transition")

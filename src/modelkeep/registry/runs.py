@@ -149,7 +149,7 @@ def set_tags(tx: Transaction, run_id: str, collected: dict[str, str]) -> None:
     """Set tags of a run; its name is a tag as well, and an empty one is ignored, as in MLflow."""
     name = collected.get(runs.NAME_TAG)
     if name:
-        rows.update(tx, run_id, name=name)
+        rows.rename(tx, run_id, name)
     elif name == "":
         collected = {key: value for key, value in collected.items() if key != runs.NAME_TAG}
     if collected:
@@ -271,11 +271,8 @@ def log_model(actor: Actor, registry: Registry, run_id: str, model_json: str) ->
     described = _described(model_json)
     with Change(actor, registry) as change:
         rows.get_active(change.tx, checked)
-        history = _history(rows.find_tag(change.tx, checked, runs.MODELS_TAG))
-        value = json.dumps([*history, described])
-        rows.set_tags(
-            change.tx, checked, [(runs.MODELS_TAG, texts.check(value, "model_json", texts.DESCRIPTION_LIMIT))]
-        )
+        history = _appended(rows.find_tag(change.tx, checked, runs.MODELS_TAG), described)
+        rows.set_tags(change.tx, checked, [(runs.MODELS_TAG, history)])
 
 
 def _described(model_json: str) -> dict[str, Any]:
@@ -299,12 +296,16 @@ def _without_config(flavor: Any) -> Any:
     return {key: value for key, value in flavor.items() if key != "config"} if isinstance(flavor, dict) else flavor
 
 
-def _history(tag: str | None) -> list[Any]:
+def _appended(tag: str | None, described: dict[str, Any]) -> str:
     try:
         history = json.loads(tag or "[]")
     except (ValueError, RecursionError):
-        return []  # a tag that someone wrote by hand; the list begins anew
-    return history if isinstance(history, list) else []
+        history = []  # someone wrote the tag by hand; the list begins anew
+    try:
+        text = json.dumps([*(history if isinstance(history, list) else []), described])
+    except RecursionError:
+        raise Invalid("Malformed model info: it is nested too deeply.") from None
+    return texts.check(text, "model_json", texts.DESCRIPTION_LIMIT)
 
 
 def search(

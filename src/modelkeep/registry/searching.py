@@ -86,10 +86,12 @@ def _remembered(noun: str, filter: str | None, order_by: tuple[str, ...]) -> Sea
     return _parse(noun, filter, order_by, ())
 
 
-def _parse(noun: str, filter: Any, order_by: Sequence[Any] | None, datasets: Sequence[tuple[str, str | None]]) -> Search:
+def _parse(
+    noun: str, filter: Any, order_by: Sequence[Any] | None, datasets: Sequence[tuple[str, str | None]]
+) -> Search:
     vocabulary = VOCABULARIES[noun]
     node = filters.parse(filter, vocabulary)
-    if noun == "models":
+    if noun in ("models", "versions"):
         node = filters.hide_prompts(node)
     if noun == "logged_models":
         orders = ordering.parse_logged_model_order(order_by)

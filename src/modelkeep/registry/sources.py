@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 from modelkeep.domain import names, stages, texts
 from modelkeep.domain.errors import Invalid, NotFound
+from modelkeep.domain.locations import HOST_ADDRESSED
 from modelkeep.storage import aliases, logged_models, models, runs, versions
 from modelkeep.storage.sqlite import Transaction
 
 # Sources that stand for "a prompt has no files" in MLflow's own clients.
 PROMPT_SOURCES = frozenset({"prompt-template", "dummy-source"})
-_HOST_ADDRESSED = frozenset({"ftp", "sftp", "hdfs", "viewfs", "http", "https", "r2", "b2", "abfss"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.*)", re.DOTALL)
 
 
@@ -65,7 +65,7 @@ def resolve(
         return _of_model(tx, source, rest, run_id, logged_model_id)
     if scheme == "mlflow-artifacts":
         return _of_store(tx, source, rest, run_id, logged_model_id)
-    if scheme in _HOST_ADDRESSED:
+    if scheme in HOST_ADDRESSED:
         raise Invalid(
             f"Invalid model version source: '{source}'. Sources on other hosts ({scheme}:) are not accepted; "
             "upload the files to a run and register that."
@@ -99,7 +99,9 @@ def _of_model(tx: Transaction, source: str, rest: str, run_id: str | None, logge
     if run_id is not None and run_id != behind.run_id:
         raise Invalid(f"'{source}' comes from run '{behind.run_id}', but run_id is '{run_id}'.")
     if logged_model_id is not None and logged_model_id != behind.logged_model_id:
-        raise Invalid(f"'{source}' comes from logged model '{behind.logged_model_id}', but model_id is '{logged_model_id}'.")
+        raise Invalid(
+            f"'{source}' comes from logged model '{behind.logged_model_id}', but model_id is '{logged_model_id}'."
+        )
     return Resolved(
         f"models:/{name}/{number}", behind.storage_location or behind.source, behind.run_id, behind.logged_model_id
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from modelkeep.domain import actors, models, names, stages, tags, texts, versions
 from modelkeep.domain.actors import Actor
+from modelkeep.domain.logged_models import REGISTRATIONS_TAG
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag
 from modelkeep.domain.versions import Version
 from modelkeep.registry import searching, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
-from modelkeep.storage import aliases
+from modelkeep.storage import aliases, logged_models
 from modelkeep.storage import models as model_rows
 from modelkeep.storage import versions as rows
 
@@ -71,6 +72,8 @@ def register(
             aliases=[],
         )
         rows.insert(change.tx, version)
+        if version.logged_model_id is not None:
+            _list_registration(change, version)
         change.record(
             "version.registered",
             owner,
@@ -85,6 +88,19 @@ def register(
             tags=collected,
         )
         return version
+
+
+def _list_registration(change: Change, version: Version) -> None:
+    """Name the version in the logged model's tag, as MLflow's server does."""
+    assert version.logged_model_id is not None
+    value = logged_models.add_registration(change.tx, version.logged_model_id, version.name, version.number)
+    if value is not None:
+        change.record(
+            "logged_model.tag_set",
+            logged_model_id=version.logged_model_id,
+            key=REGISTRATIONS_TAG,
+            value=value,
+        )
 
 
 def _collect(given: list[Tag] | None) -> dict[str, str]:

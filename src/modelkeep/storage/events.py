@@ -13,6 +13,7 @@ from modelkeep.storage.sqlite import Row, Transaction
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _COLUMNS = "position, recorded_timestamp, actor, verified, via, kind, schema, model_id, change_id, request_id, payload"
+_MODELS_APART = 10
 
 
 def append(
@@ -72,7 +73,10 @@ def _conditions(
 ) -> tuple[str, dict[str, Any]]:
     conditions = ""
     parameters: dict[str, Any] = {}
-    if model_ids is not None:
+    if model_ids is not None and len(model_ids) == 1:
+        conditions += " AND model_id = :model_id"
+        parameters["model_id"] = model_ids[0]
+    elif model_ids is not None:
         conditions += " AND model_id IN (SELECT value FROM json_each(:model_ids))"
         parameters["model_ids"] = _encode(model_ids).decode()
     if actor is not None:
@@ -105,13 +109,32 @@ def recent(
     since: int | None = None,
     until: int | None = None,
 ) -> list[Event]:
-    """Events before a position, newest first; otherwise as `page`."""
-    conditions, parameters = _conditions(model_ids, actor, kinds, since, until)
-    rows = tx.all(
-        f"SELECT {_COLUMNS} FROM events WHERE position < :before{conditions} ORDER BY position DESC LIMIT :limit",
-        {**parameters, "before": before, "limit": limit},
-    )
-    return [_from_row(row) for row in rows]
+    """Events before a position, newest first; otherwise as `page`.
+
+    Asks for each kind and each model by itself, because an index gives the newest of one of them in order, and of
+    several only by sorting them all.
+    """
+    found: list[Event] = []
+    for kind in kinds if kinds is not None else (None,):
+        for ids in _apart(model_ids):
+            conditions, parameters = _conditions(ids, actor, None, since, until)
+            if kind is not None:
+                conditions += " AND kind = :kind"
+                parameters["kind"] = kind
+            rows = tx.all(
+                f"SELECT {_COLUMNS} FROM events WHERE position < :before{conditions} ORDER BY position DESC LIMIT :limit",
+                {**parameters, "before": before, "limit": limit},
+            )
+            found += [_from_row(row) for row in rows]
+    found.sort(key=lambda event: event.position, reverse=True)
+    return found[:limit]
+
+
+def _apart(model_ids: list[int] | None) -> list[list[int] | None]:
+    """The ids one by one, unless they are so many that one sort is cheaper."""
+    if model_ids is None or len(model_ids) > _MODELS_APART:
+        return [model_ids]
+    return [[model_id] for model_id in model_ids]
 
 
 def recent_of_version(tx: Transaction, *, model_id: int, version: int, limit: int, within: int) -> list[Event]:

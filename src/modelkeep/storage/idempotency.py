@@ -7,7 +7,9 @@ from modelkeep.storage.sqlite import Transaction
 
 def find(tx: Transaction, actor: str, key: str) -> tuple[str, bytes] | None:
     """The fingerprint and reply of a key, or None."""
-    row = tx.one("SELECT fingerprint, reply FROM idempotency WHERE actor = :actor AND key = :key", {"actor": actor, "key": key})
+    row = tx.one(
+        "SELECT fingerprint, reply FROM idempotency WHERE actor = :actor AND key = :key", {"actor": actor, "key": key}
+    )
     return None if row is None else (row[0], bytes(row[1]))
 
 

@@ -42,31 +42,29 @@ def get(tx: Transaction, logged_model_id: str) -> LoggedModel:
     return found
 
 
-_DATA = """
-    SELECT logged_model_id, 'tag', key, value, NULL, NULL, NULL, NULL, NULL, NULL FROM logged_model_tags
-        WHERE logged_model_id IN (SELECT value FROM json_each(:ids))
-    UNION ALL
-    SELECT logged_model_id, 'param', key, value, NULL, NULL, NULL, NULL, NULL, NULL FROM logged_model_params
-        WHERE logged_model_id IN (SELECT value FROM json_each(:ids))
-    UNION ALL
-    SELECT logged_model_id, 'metric', key, value, is_nan, timestamp, step, run_id, dataset_name, dataset_digest
-        FROM logged_model_metrics WHERE logged_model_id IN (SELECT value FROM json_each(:ids))
-"""
-
-
 def with_data(tx: Transaction, found: list[LoggedModel]) -> list[LoggedModel]:
-    """Fill in tags, params and metrics, with one statement for all of them."""
+    """Fill in tags, params and metrics, with one statement of each kind for all of them."""
     by_id = {model.id: model for model in found}
-    for row in tx.all(_DATA, {"ids": json.dumps(list(by_id))}):
-        model, kind = by_id[row[0]], row[1]
-        if kind == "tag":
-            model.tags.append(row[2:4])
-        elif kind == "param":
-            model.params.append(row[2:4])
-        else:
-            key, value, is_nan, timestamp, step, run_id, name, digest = row[2:]
-            value = _NAN if is_nan else value
-            model.metrics.append(Metric(key, value, timestamp, step, run_id, model.id, name or None, digest or None))
+    parameters = {"ids": json.dumps(list(by_id))}
+    condition = "logged_model_id IN (SELECT value FROM json_each(:ids))"
+    for model_id, key, value in tx.all(
+        f"SELECT logged_model_id, key, value FROM logged_model_tags WHERE {condition}", parameters
+    ):
+        by_id[model_id].tags.append((key, value))
+    for model_id, key, value in tx.all(
+        f"SELECT logged_model_id, key, value FROM logged_model_params WHERE {condition}", parameters
+    ):
+        by_id[model_id].params.append((key, value))
+    for model_id, key, value, is_nan, timestamp, step, run_id, name, digest in tx.all(
+        f"""
+        SELECT logged_model_id, key, value, is_nan, timestamp, step, run_id, dataset_name, dataset_digest
+        FROM logged_model_metrics WHERE {condition} ORDER BY logged_model_id, key, timestamp, step, run_id
+        """,
+        parameters,
+    ):
+        number = _NAN if is_nan else value
+        metric = Metric(key, number, timestamp, step, run_id, model_id, name or None, digest or None)
+        by_id[model_id].metrics.append(metric)
     return found
 
 

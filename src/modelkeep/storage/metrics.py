@@ -91,6 +91,36 @@ def histories(tx: Transaction, run_ids: list[str], key: str, limit: int) -> list
     return [from_row(row) for row in rows]
 
 
+def outline(tx: Transaction, run_id: str, key: str, size: int) -> list[float]:
+    """The values of one key of a run at `size` moments, evenly spread from the first point's to the last one's.
+
+    Costs one look-up for each moment, however many points there are.
+    """
+    parameters: dict[str, Any] = {"run_id": run_id, "key": key}
+    ends = tx.one(
+        """
+        SELECT (SELECT min(timestamp) FROM metrics WHERE run_id = :run_id AND key = :key),
+            (SELECT max(timestamp) FROM metrics WHERE run_id = :run_id AND key = :key)
+        """,
+        parameters,
+    )
+    if ends is None or ends[0] is None:
+        return []
+    first, last = ends
+    moments = sorted({first + (last - first) * at // max(size - 1, 1) for at in range(size)})
+    rows = tx.all(
+        """
+        SELECT (
+            SELECT CASE WHEN is_nan = 0 THEN m.value END FROM metrics m
+            WHERE m.run_id = :run_id AND m.key = :key AND m.timestamp >= moment.value
+            ORDER BY m.timestamp, m.step, m.value, m.is_nan LIMIT 1)
+        FROM json_each(:moments) AS moment
+        """,
+        {**parameters, "moments": json.dumps(moments)},
+    )
+    return [_NAN if value is None else value for (value,) in rows]
+
+
 def sample(tx: Transaction, run_id: str, key: str, size: int, steps: tuple[int, int] | None) -> list[Metric]:
     """At most `size` points of one key, evenly spread by step, the last one always among them.
 

@@ -126,7 +126,9 @@ def with_latest_versions(tx: Transaction, found: list[Model]) -> list[Model]:
     return found
 
 
-def page(tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]) -> list[tuple[Model, list[Any]]]:
+def page(
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+) -> list[tuple[Model, list[Any]]]:
     """Live models that meet a condition, in order, each with its keyset key; `parameters` holds `limit`."""
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(

@@ -37,7 +37,9 @@ def check_ours(path: str) -> None:
     try:
         application = connection.pragma("application_id")
         version = connection.pragma("user_version")
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+        tables = [
+            row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        ]
     except apsw.NotADBError:
         raise Invalid(f"{path} is not a SQLite database. Choose another data folder with --data.") from None
     finally:
@@ -50,11 +52,11 @@ def check_ours(path: str) -> None:
                 "Install the Modelkeep that wrote it, or a newer one."
             )
     elif "alembic_version" in tables or "registered_models" in tables:
-        raise Invalid(
-            f"{path} is a database of MLflow and was left untouched. Choose an empty folder with --data."
-        )
+        raise Invalid(f"{path} is a database of MLflow and was left untouched. Choose an empty folder with --data.")
     elif tables:
-        raise Invalid(f"{path} is a database of another program and was left untouched. Choose another folder with --data.")
+        raise Invalid(
+            f"{path} is a database of another program and was left untouched. Choose another folder with --data."
+        )
 
 
 def migrate(database: Database) -> None:

@@ -7,6 +7,7 @@ and a checkpoint race (sqlite.org/wal.html, "The WAL-reset bug", fixed in 3.51.3
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -87,6 +88,8 @@ class Database:
 
     def __init__(self, folder: Path, busy_milliseconds: int = 5000):
         self.path = folder / FILE_NAME
+        # SQLite gives its WAL and index the permissions of the database file, so this decides for all three.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._busy_milliseconds = busy_milliseconds
         self._turnstile = Turnstile(folder)
         self._lock = threading.Lock()

@@ -93,27 +93,33 @@ def find_deleted(tx: Transaction, model_id: int, number: int) -> Version | None:
 def latest(tx: Transaction, model_ids: list[int]) -> list[Version]:
     """The newest live version of every stage, of each of the models.
 
-    Steps from stage to stage in the index instead of reading every version, so the cost does not grow with them.
+    Steps from stage to stage in the index instead of reading every version, so the cost does not grow with them. Both
+    subqueries order by the stage although its newest number is all they need: it ties them to that index.
     """
     rows = tx.all(
         f"""
-        WITH RECURSIVE stages (model_id, stage) AS (
-            SELECT value, (SELECT min(s.current_stage) FROM versions s
-                           WHERE s.model_id = value AND s.deleted_timestamp IS NULL)
-            FROM json_each(:model_ids)
+        WITH RECURSIVE newest (model_id, stage, number) AS (
+            SELECT ids.value,
+                (SELECT s.current_stage FROM versions s
+                    WHERE s.model_id = ids.value AND s.deleted_timestamp IS NULL
+                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1),
+                (SELECT s.number FROM versions s
+                    WHERE s.model_id = ids.value AND s.deleted_timestamp IS NULL
+                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)
+            FROM json_each(:model_ids) AS ids
             UNION ALL
-            SELECT model_id, (SELECT min(s.current_stage) FROM versions s
-                              WHERE s.model_id = stages.model_id AND s.current_stage > stages.stage
-                                AND s.deleted_timestamp IS NULL)
-            FROM stages WHERE stage IS NOT NULL
+            SELECT n.model_id,
+                (SELECT s.current_stage FROM versions s
+                    WHERE s.model_id = n.model_id AND s.current_stage < n.stage AND s.deleted_timestamp IS NULL
+                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1),
+                (SELECT s.number FROM versions s
+                    WHERE s.model_id = n.model_id AND s.current_stage < n.stage AND s.deleted_timestamp IS NULL
+                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)
+            FROM newest n WHERE n.stage IS NOT NULL
         )
-        SELECT {COLUMNS} FROM stages
-        JOIN models m ON m.id = stages.model_id
-        JOIN versions v ON v.model_id = stages.model_id
-            AND v.number = (SELECT max(s.number) FROM versions s
-                            WHERE s.model_id = stages.model_id AND s.current_stage = stages.stage
-                              AND s.deleted_timestamp IS NULL)
-        WHERE stages.stage IS NOT NULL
+        SELECT {COLUMNS} FROM newest n
+        JOIN models m ON m.id = n.model_id
+        JOIN versions v ON v.model_id = n.model_id AND v.number = n.number
         """,
         {"model_ids": msgspec.json.encode(model_ids).decode()},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -56,10 +55,10 @@ def below(visit: Visit, location: str, link: Callable[[str], str]) -> Tree:
     if root is None:
         tree.here = False
         return tree
-    folders = deque([root])
+    folders = [root]
     start = len(root) + 1 if root else 0
     while folders and not tree.cut:
-        folder = folders.popleft()
+        folder = folders.pop()  # the deepest first: every folder has a file somewhere below it
         for entry in artifacts.list(visit.actor, visit.registry, folder).entries:
             path = paths.join(folder, entry.path)
             if entry.is_dir:

@@ -7,7 +7,7 @@ patterns is bounded, so that no text takes longer than in proportion to its leng
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from markupsafe import Markup, escape
 
@@ -85,8 +85,8 @@ def _end_of_fence(lines: list[str], at: int, fence: str) -> int:
     return at
 
 
-def _while(lines: list[str], at: int, belongs: object) -> int:
-    while at < len(lines) and lines[at].strip() and belongs(lines[at]):  # type: ignore[operator]
+def _while(lines: list[str], at: int, belongs: Callable[[str], bool]) -> int:
+    while at < len(lines) and lines[at].strip() and belongs(lines[at]):
         at += 1
     return at
 
@@ -149,7 +149,9 @@ def _item(text: str, below: list[str]) -> Markup:
     plain = next((at for at, line in enumerate(below) if _ITEM.fullmatch(line)), len(below))
     words = _lines([text, *(line.strip() for line in below[:plain])])
     nested = [line for line in below[plain:] if _ITEM.fullmatch(line)]
-    inner = Markup("").join(Markup("<li>{}</li>").format(_inline(match[3])) for line in nested if (match := _ITEM.fullmatch(line)))
+    inner = Markup("").join(
+        Markup("<li>{}</li>").format(_inline(match[3])) for line in nested if (match := _ITEM.fullmatch(line))
+    )
     return Markup("<li>{}{}</li>").format(words, Markup("<ul>{}</ul>").format(inner) if nested else "")
 
 

@@ -13,6 +13,8 @@ from modelkeep.ui.visits import Answer, Visit
 
 PAGE_SIZE = 25
 EVENTS_BESIDE = 12
+# What happened to models; runs would crowd it out.
+KINDS_BESIDE = ["model", "version", "stage", "alias"]
 EVENTS_OF_MODEL = 20
 ORDERS = {"updated": "last_updated_timestamp DESC", "name": "name ASC"}
 
@@ -29,7 +31,7 @@ def index(visit: Visit) -> Answer:
         )
     except Invalid as error:
         found, problem = Page[Model]([]), error.message
-    recent = events.recent(visit.actor, visit.registry, limit=EVENTS_BESIDE)
+    recent = events.recent(visit.actor, visit.registry, limit=EVENTS_BESIDE, kinds=KINDS_BESIDE)
     return rendering.page(
         "models.html",
         visit,

@@ -33,22 +33,22 @@ _environment.filters.update(
     python=wording.literal,
     shorten=wording.shorten,
     size=wording.size,
-    status_words=lambda status: status.removeprefix("LOGGED_MODEL_").replace("_", " "),
+    status_words=lambda status: status.removeprefix("LOGGED_MODEL_").replace("_", " ").capitalize(),
     when=wording.when,
 )
 _environment.tests.update(
     in_mlflow=lambda key: key.startswith("mlflow."),
-    is_web=lambda address: address.lower().startswith(("http://", "https://")),
+    web_address=lambda address: address.lower().startswith(("http://", "https://")),
 )
 _environment.globals.update(product_version=VERSION, tell=tell)
 
 
 def page(template: str, visit: Visit, status: int = 200, **values: Any) -> Answer:
-    """A page made by a template, which also sees `links`, `address`, `path` and `now`."""
+    """A page made by a template, which also sees `links`, `address`, `status` and `now`."""
     html = _environment.get_template(template).render(
         links=visit.links,
         address=visit.address,
-        path=visit.path,
+        status=status,
         now=visit.registry.clock(),
         needs_token=visit.actor.verified,
         script=Markup(static.script()),

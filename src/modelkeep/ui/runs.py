@@ -17,7 +17,7 @@ from modelkeep.ui.visits import Answer, Visit
 
 VERSIONS_SHOWN = 50
 LOGGED_MODELS_SHOWN = 50
-# Drawing a metric costs time for every point of it, so metrics past this time have no line.
+# Of a run with very many metrics those past this time have no line.
 DRAWING_SECONDS = 0.3
 NOTE_TAG = "mlflow.note.content"
 
@@ -50,8 +50,8 @@ def _lines(visit: Visit, run: Run) -> dict[str, Markup]:
     for metric in run.metrics:
         if time.monotonic() > deadline:
             break
-        points = metrics.sample(visit.actor, visit.registry, [run.id], metric.key, max_results=sparklines.POINTS)
-        lines[metric.key] = sparklines.draw([point.value for point in points], f"history of {metric.key}")
+        values = metrics.outline(visit.actor, visit.registry, run.id, metric.key, sparklines.POINTS)
+        lines[metric.key] = sparklines.draw(values, f"history of {metric.key}")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from string import Formatter
 from typing import Any
 
@@ -13,6 +14,7 @@ from modelkeep.ui.links import Links
 from modelkeep.ui.wording import label, shorten
 
 _SHOWN_CHARACTERS = 80
+_LONG_ID = re.compile(r"\b((?:m-)?[0-9a-f]{8})[0-9a-f]{24}\b")
 # A cause that only says again what the sentence says.
 _PLAIN_CAUSES = frozenset({"transition", "alias set", "alias deleted"})
 
@@ -70,7 +72,7 @@ def _shown(value: Any) -> Markup:
         return Markup("nothing")
     if value == "":
         return Markup("an empty text")
-    return label(shorten(value, _SHOWN_CHARACTERS))
+    return label(_LONG_ID.sub(r"\1…", shorten(value, _SHOWN_CHARACTERS)))
 
 
 def _target(event: Event, field: str, value: Any, subjects: Subjects, links: Links) -> str | None:

@@ -13,6 +13,7 @@ from modelkeep.domain.runs import Run
 from modelkeep.domain.versions import Version
 from modelkeep.registry import events, models, versions
 from modelkeep.ui import files, rendering
+from modelkeep.ui.filters import quoted
 from modelkeep.ui.logged_models import find as find_logged_model
 from modelkeep.ui.runs import find as find_run
 from modelkeep.ui.visits import Answer, Visit
@@ -25,9 +26,7 @@ def show(visit: Visit) -> Answer:
     """Everything on one version."""
     model = models.get(visit.actor, visit.registry, visit.parts["name"])
     version = versions.get(visit.actor, visit.registry, model.name, visit.parts["version"])
-    recent = events.recent_of_version(
-        visit.actor, visit.registry, version.model_id, version.number, EVENTS_OF_VERSION
-    )
+    recent = events.recent_of_version(visit.actor, visit.registry, version.model_id, version.number, EVENTS_OF_VERSION)
     return rendering.page(
         "version.html",
         visit,
@@ -35,17 +34,19 @@ def show(visit: Visit) -> Answer:
         version=version,
         run=find_run(visit, version.run_id),
         logged=find_logged_model(visit, version.logged_model_id),
-        others=_others(model, version),
+        others=_others(visit, model, version),
         tree=files.of_version(visit, version),
         recent=recent,
         subjects=events.subjects(visit.actor, visit.registry, recent),
     )
 
 
-def _others(model: Model, version: Version) -> list[Version]:
-    """The versions it is worth comparing with: the newest of each stage."""
-    others = [each for each in model.latest_versions if each.number != version.number]
-    return sorted(others, key=lambda each: each.number, reverse=True)
+def _others(visit: Visit, model: Model, version: Version) -> list[Version]:
+    """The versions it is worth comparing with: the one before, and the newest of each stage."""
+    condition = f"name = '{quoted(model.name)}' AND version_number < {version.number}"
+    before = versions.search(visit.actor, visit.registry, condition, 1, ["version_number DESC"]).items
+    others = {each.number: each for each in (*before, *model.latest_versions) if each.number != version.number}
+    return [others[number] for number in sorted(others, reverse=True)]
 
 
 @dataclass(slots=True)
@@ -85,7 +86,9 @@ def _numbers(given: Iterable[str]) -> list[int]:
     found = [names.check_version(text) for part in given for text in re.split(r"[,\s]+", part) if text]
     numbers = list(dict.fromkeys(found))
     if len(numbers) > COMPARED_AT_MOST:
-        raise Invalid(f"At most {COMPARED_AT_MOST} versions can be compared at once, got {len(numbers)}. Leave some out.")
+        raise Invalid(
+            f"At most {COMPARED_AT_MOST} versions can be compared at once, got {len(numbers)}. Leave some out."
+        )
     return numbers
 
 

@@ -48,18 +48,20 @@ class Visit:
         if text is None:
             return None
         if not (text.isascii() and text.isdigit() and len(text) < 20):
-            raise Invalid(f"Parameter '{name}' must be a whole number, got {text[:80]!r}. Leave it out to see the newest.")
+            raise Invalid(
+                f"Parameter '{name}' must be a whole number, got {text[:80]!r}. Leave it out to see the newest."
+            )
         return texts.integer(int(text), name, 0)
 
 
 def read_query(text: str) -> dict[str, list[str]]:
-    """The fields of a query, by name.
+    """The fields of a query, by name. HTML cannot hold NUL, so that becomes the sign for what cannot be read.
 
     Raises:
         Invalid: it has over 200 fields.
     """
     try:
-        return parse_qs(text, max_num_fields=200)
+        return parse_qs(text.replace("%00", "%EF%BF%BD"), max_num_fields=200)
     except ValueError:
         raise Invalid("The address has over 200 fields after its '?'. Leave some out.") from None
 
