@@ -76,13 +76,15 @@ def stored_files(server: RunningServer) -> list[Path]:
     return sorted(path for path in (server.data / "blobs").rglob("*") if not path.is_dir())
 
 
-def send_raw(server: RunningServer, data: bytes, *, then: str) -> bytes:
-    """Send bytes as they are, then close the sending half and read, or drop the connection."""
+def dial(server: RunningServer) -> socket.socket:
     parts = urlsplit(server.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+    return socket.create_connection((parts.hostname, parts.port), timeout=30)
+
+
+def send_raw(server: RunningServer, data: bytes) -> bytes:
+    """Send bytes as they are, close the sending half, and return whatever is answered."""
+    with dial(server) as connection:
         connection.sendall(data)
-        if then == "drop":
-            return b""
         connection.shutdown(socket.SHUT_WR)
         received = b""
         while chunk := connection.recv(65536):
