@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,6 @@ HEADER_MILLISECONDS = 30_000
 STOP_SECONDS = 30
 # Readers on the event loop must not stall every other request behind a lock.
 BUSY_MILLISECONDS = 50
-# Python hands the interpreter to another thread only this often; the default of 5 ms would let the writer thread and
-# the event loop hold each other up for longer than a whole request takes.
-SWITCH_SECONDS = 0.0005
 
 
 def serve(settings: Settings) -> None:
@@ -43,7 +41,7 @@ def serve(settings: Settings) -> None:
     opening.prepare(Path(settings.data))
     threading.Thread(target=_announce, args=(settings,), daemon=True).start()
     if settings.processes == 1:
-        asyncio.run(_serve_here(settings))
+        _run(_serve_here(settings))
     else:
         _serve_in_processes(settings)
 
@@ -84,7 +82,6 @@ def build_app(settings: Settings) -> Any:
     from modelkeep.http.app import App, Edge
     from modelkeep.ui.pages import Pages
 
-    sys.setswitchinterval(SWITCH_SECONDS)
     # What is imported by now lives as long as the process: the collector need not look at it again, and what a
     # request makes is freed by reference counts, so the collector may come more rarely.
     gc.collect()
@@ -104,6 +101,16 @@ def build_app(settings: Settings) -> Any:
         busy_milliseconds=BUSY_MILLISECONDS,
     )
     return App(open_registry, Pages, edge)
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where there is one: a quarter more requests than on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
 
 
 async def _serve_here(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from collections import deque
 from functools import partial
 
 import apsw
@@ -9,7 +10,8 @@ import pytest
 
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError, NotFound
-from modelkeep.registry import models, opening, versions
+from modelkeep.registry import commits, models, opening, versions
+from modelkeep.registry.commits import Job
 
 
 def actor():
@@ -25,37 +27,26 @@ def registry(tmp_path):
     opening.close(registry)
 
 
-class Outcomes:
-    """Collects what the writer says of submitted jobs."""
-
-    def __init__(self, expected):
-        self.found = {}
-        self._expected = expected
-        self._complete = threading.Event()
-
-    def submit(self, registry, label, work):
-        registry.database.submit(work, self._done, label)
-
-    def _done(self, outcomes):
-        for job, result, error in outcomes:
-            self.found[job.future] = (result, error)
-        if len(self.found) >= self._expected:
-            self._complete.set()
-
-    def wait(self):
-        assert self._complete.wait(30), f"only {len(self.found)} of {self._expected} jobs ended"
-        return self.found
+def run_batch(registry, works):
+    """Run works in one batch, as the server does, and return the finished jobs."""
+    queue = deque(Job(work) for work in works)
+    jobs = list(queue)
+    while queue:
+        commits.run_and_commit(registry.database, queue)
+    return jobs
 
 
 def test_a_failing_job_leaves_its_neighbours_in_the_batch_alone(registry):
-    outcomes = Outcomes(3)
-    outcomes.submit(registry, 1, lambda: models.create(actor(), registry, "one"))
-    outcomes.submit(registry, 2, lambda: models.rename(actor(), registry, "nobody", "x"))
-    outcomes.submit(registry, 3, lambda: models.create(actor(), registry, "three"))
+    jobs = run_batch(
+        registry,
+        [
+            lambda: models.create(actor(), registry, "one"),
+            lambda: models.rename(actor(), registry, "nobody", "x"),
+            lambda: models.create(actor(), registry, "three"),
+        ],
+    )
 
-    found = outcomes.wait()
-
-    assert isinstance(found[2][1], NotFound)
+    assert [type(job.error) for job in jobs] == [type(None), NotFound, type(None)]
     assert [model.name for model in models.search(actor(), registry).items] == ["one", "three"]
 
 
@@ -67,11 +58,18 @@ def test_a_job_that_fails_half_way_leaves_nothing(registry):
             tx.run("UPDATE models SET description = 'half' WHERE name = :name", {"name": "one"})
             raise NotFound("on purpose")
 
-    outcomes = Outcomes(1)
-    outcomes.submit(registry, 1, half)
-    outcomes.wait()
+    (job,) = run_batch(registry, [half])
 
+    assert isinstance(job.error, NotFound)
     assert models.get(actor(), registry, "one").description is None
+
+
+def test_a_batch_is_bounded_and_the_rest_waits_for_the_next(registry):
+    queue = deque(Job(lambda: None) for _ in range(commits.MOST_JOBS + 1))
+
+    done = commits.run_and_commit(registry.database, queue)
+
+    assert (len(done), len(queue)) == (commits.MOST_JOBS, 1)
 
 
 def test_32_threads_register_versions_1_to_n_without_an_error(registry):
@@ -104,19 +102,14 @@ def test_a_fault_at_any_statement_of_a_batch_loses_nothing_that_was_acknowledged
         opening.prepare(folder)
         registry = opening.open_registry(folder)
         fired = _fail_statement(registry.database, n)
-        outcomes = Outcomes(4)
-        hold = threading.Event()
-        outcomes.submit(registry, 0, lambda gate=hold: gate.wait(5))  # so that the next three share a batch
-        for label in (1, 2, 3):
-            outcomes.submit(registry, label, partial(_create_with_version, registry, f"model-{label}"))
-        hold.set()
-        found = outcomes.wait()
+        names = ["model-1", "model-2", "model-3"]
+        jobs = run_batch(registry, [partial(_create_with_version, registry, name) for name in names])
         registry.database._writer.exec_trace = None
         opening.close(registry)
 
         again = opening.open_registry(folder)
         kept = {model.name for model in models.search(actor(), again).items}
-        acknowledged = {f"model-{label}" for label in (1, 2, 3) if found[label][1] is None}
+        acknowledged = {name for name, job in zip(names, jobs, strict=True) if job.error is None}
         assert kept == acknowledged, f"fault at statement {n}"
         for name in kept:
             assert models.get(actor(), again, name).latest_versions[0].number == 1

@@ -43,6 +43,7 @@ class Call:
         shape: the reply's type, for the documentation.
         cost: `point` for a bounded read, answered at once; `scan` for a read that goes to a thread.
         creates: it takes an Idempotency-Key.
+        is_long: a write that may take longer than an event loop can spare.
         waits: it is a long poll: it has a field `wait`, in seconds, which the edge keeps for itself.
         version: the major version in the path.
     """
@@ -59,5 +60,6 @@ class Call:
     required: tuple[str, ...] = ()
     cost: Literal["point", "scan"] = "scan"
     creates: bool = False
+    is_long: bool = False
     waits: bool = False
     version: str = "2.0"

@@ -119,7 +119,7 @@ CALLS = (
     ),
     Call(
         "POST", "mlflow/runs/log-batch", LogBatch, "batches.log", "write", "run",
-        "Log metrics, parameters and tags of a run: all of them or none.", required=("run_id",),
+        "Log metrics, parameters and tags of a run: all of them or none.", required=("run_id",), is_long=True,
     ),
     Call(
         "GET", "mlflow/metrics/get-history", History, "metrics.history", "read", _METRIC,

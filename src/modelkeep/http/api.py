@@ -123,7 +123,7 @@ class Api:
             return await self._loop.run_in_executor(self._readers, work)
         key = _header(scope, b"idempotency-key") if call.creates else None
         if key is None:
-            return self._body(call, await self.writes.submit(lambda: verb(actor, registry, **arguments)))
+            return self._body(call, await self.writes.submit(lambda: verb(actor, registry, **arguments), call.is_long))
         fingerprint = hashlib.sha256(call.path.encode() + b"\n" + msgspec.json.encode(arguments)).hexdigest()
         return await self.writes.submit(
             lambda: idempotency.once(

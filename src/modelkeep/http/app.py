@@ -97,6 +97,7 @@ class App:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         readers.shutdown()
+        self._api.writes.close()
         opening.close(self._registry)
         await send({"type": "lifespan.shutdown.complete"})
 

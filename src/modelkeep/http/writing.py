@@ -1,27 +1,52 @@
-"""Waiting on the event loop for the writer thread: one wake-up of the loop for a whole batch of commits."""
+"""Group commit on an event loop.
+
+The verbs of a batch run on the loop's own thread and only the commit, which waits for the disk, runs in another: SQLite
+gives up the interpreter at every statement, so a second thread that runs statements spends its time winning the
+interpreter back (measured: a batch of 16 took four times as long). While one batch commits, the next one gathers.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from modelkeep.domain.errors import ModelkeepError
+from modelkeep.registry import commits
+from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
 
 
 class Writes:
-    """Queues writes of one event loop."""
+    """Queues the writes of one event loop."""
 
     def __init__(self, registry: Registry, loop: asyncio.AbstractEventLoop):
         self._database = registry.database
         self._loop = loop
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="modelkeep-commit")
+        self._queue: deque[Job] = deque()
+        self._busy = False
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def submit(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
-        """Queue `work` for the writer; the future is resolved when its commit is durable."""
+    def submit(self, work: Callable[[], Any], is_long: bool = False) -> asyncio.Future[Any]:
+        """Queue `work`, which calls verbs; the future is resolved when its commit is durable.
+
+        Args:
+            is_long: it may take longer than the loop can spare, so its batch runs in a thread.
+        """
         future = self._loop.create_future()
-        self._database.submit(work, self._done, future)
+        self._queue.append(Job(work, future, is_long))
+        if not self._busy:
+            self._busy = True
+            # Not at once: the requests that arrived together with this one join its batch.
+            self._loop.call_soon(self._begin)
         return future
+
+    def close(self) -> None:
+        """Let the commit under way finish."""
+        self._thread.shutdown()
 
     async def wait_for_one(self, seconds: float) -> None:
         """Wait until this process has committed something, at most `seconds`."""
@@ -32,17 +57,57 @@ class Writes:
         finally:
             self._waiting.discard(woken)
 
-    def _done(self, outcomes: list[Any]) -> None:
-        self._loop.call_soon_threadsafe(self._resolve, outcomes)
-
-    def _resolve(self, outcomes: list[Any]) -> None:
-        for job, result, error in outcomes:
-            if job.future.cancelled():  # the client went away; the write stands
-                continue
-            if error is None:
-                job.future.set_result(result)
+    def _begin(self) -> None:
+        if any(job.is_long for job in self._queue):
+            self._in_thread(lambda: commits.run_and_commit(self._database, self._queue), self._finish)
+            return
+        try:
+            if self._database.try_begin():
+                self._run(None)
             else:
-                job.future.set_exception(error)
+                self._in_thread(self._database.begin, self._run)
+        except ModelkeepError as error:
+            self._fail(error)
+
+    def _run(self, _: Any) -> None:
+        done = commits.run(self._database, self._queue)
+
+        def commit() -> list[Job]:
+            commits.commit(self._database, done)
+            return done
+
+        self._in_thread(commit, self._finish)
+
+    def _finish(self, done: list[Job]) -> None:
+        for job in done:
+            if job.waiter.cancelled():  # the client went away; the write stands
+                continue
+            if job.error is None:
+                job.waiter.set_result(job.result)
+            else:
+                job.waiter.set_exception(job.error)
         for woken in self._waiting:
             if not woken.done():
                 woken.set_result(None)
+        if self._queue:
+            self._loop.call_soon(self._begin)
+        else:
+            self._busy = False
+
+    def _fail(self, error: ModelkeepError) -> None:
+        done = list(self._queue)
+        self._queue.clear()
+        for job in done:
+            job.error = error
+        self._finish(done)
+
+    def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        def run() -> None:
+            try:
+                result = work()
+            except ModelkeepError as error:
+                self._loop.call_soon_threadsafe(self._fail, error)
+            else:
+                self._loop.call_soon_threadsafe(then, result)
+
+        self._thread.submit(run)

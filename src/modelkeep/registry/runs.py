@@ -101,7 +101,7 @@ def get(actor: Actor, registry: Registry, run_id: str | None = None, run_uuid: s
     checked = runs.check_id(run_id, run_uuid)
     actors.require(actor, "read", f"run '{checked}'")
     with registry.database.read() as tx:
-        return rows.with_data(tx, [rows.get(tx, checked)])[0]
+        return rows.get_with_data(tx, checked)
 
 
 def update(

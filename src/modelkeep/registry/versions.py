@@ -46,10 +46,9 @@ def register(
     texts.check_optional(model_id, "model_id", texts.NAME_LIMIT)
     texts.check_optional(description, "description", texts.DESCRIPTION_LIMIT)
     with Change(actor, registry) as change:
-        owner = model_rows.get_id(change.tx, name)
+        owner, number = model_rows.take_number(change.tx, name, change.now)
         is_prompt = collected.get(models.PROMPT_TAG, "").lower() == "true"
         resolved = sources.resolve(change.tx, source, run_id or None, model_id or None, is_prompt=is_prompt)
-        number = model_rows.take_number(change.tx, owner, change.now)
         version = Version(
             model_id=owner,
             name=name,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from modelkeep.domain.metrics import Metric, Point
+from modelkeep.storage import bulk
 from modelkeep.storage.sqlite import Row, Transaction
 
 _NAN = float("nan")
@@ -16,29 +17,29 @@ def insert(tx: Transaction, run_id: str, points: list[Point]) -> None:
 
     The newest of a key is the one with the highest (step, timestamp, value), as in MLflow; NaN counts as 0.
     """
-    newest: dict[str, tuple[int, int, float, int]] = {}
-    rows = []
-    for key, timestamp, step, value, is_nan in points:
-        rows.append((run_id, key, timestamp, step, value, is_nan))
-        known = newest.get(key)
-        if known is None or (step, timestamp, value) > known[:3]:
-            newest[key] = (step, timestamp, value, is_nan)
-    tx.many(
-        """
-        INSERT INTO metrics (run_id, key, timestamp, step, value, is_nan) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO NOTHING
-        """,
-        rows,
+    bulk.write(
+        tx,
+        "INSERT INTO metrics (run_id, key, timestamp, step, value, is_nan)",
+        run_id,
+        points,
+        "ON CONFLICT DO NOTHING",
     )
-    tx.many(
+    newest: dict[str, tuple[str, int, int, float, int]] = {}
+    for key, timestamp, step, value, is_nan in points:
+        known = newest.get(key)
+        if known is None or (step, timestamp, value) > known[1:4]:
+            newest[key] = (key, step, timestamp, value, is_nan)
+    bulk.write(
+        tx,
+        "INSERT INTO latest_metrics (run_id, key, step, timestamp, value, is_nan)",
+        run_id,
+        list(newest.values()),
         """
-        INSERT INTO latest_metrics (run_id, key, step, timestamp, value, is_nan) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (run_id, key) DO UPDATE
             SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
             WHERE (excluded.step, excluded.timestamp, excluded.value)
                 > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
         """,
-        [(run_id, key, *point) for key, point in newest.items()],
     )
 
 

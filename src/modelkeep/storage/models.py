@@ -88,17 +88,21 @@ def update(tx: Transaction, model_id: int, now: int, **columns: Any) -> None:
     )
 
 
-def take_number(tx: Transaction, model_id: int, now: int) -> int:
-    """Draw the model's next version number; the row lock keeps two callers from drawing the same."""
+def take_number(tx: Transaction, name: str, now: int) -> tuple[int, int]:
+    """Draw the next version number of a live model: its id and the number, or NotFound.
+
+    The row lock keeps two callers from drawing the same.
+    """
     row = tx.one(
         """
         UPDATE models SET next_version = next_version + 1, last_updated_timestamp = :now
-        WHERE id = :id RETURNING next_version - 1
+        WHERE name = :name AND deleted_timestamp IS NULL RETURNING id, next_version - 1
         """,
-        {"id": model_id, "now": now},
+        {"name": name, "now": now},
     )
-    assert row is not None
-    return row[0]
+    if row is None:
+        raise models.not_found(name)
+    return row[0], row[1]
 
 
 def set_tag(tx: Transaction, model_id: int, key: str, value: str) -> bool:

@@ -10,12 +10,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from modelkeep.domain import lifecycle, runs
 from modelkeep.domain.datasets import OUTPUT, Dataset, DatasetInput
 from modelkeep.domain.metrics import Metric
 from modelkeep.domain.runs import Run
 from modelkeep.domain.tags import Tag
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage import bulk
+from modelkeep.storage.sqlite import Row, Transaction
 
 COLUMNS = """
     r.id, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri,
@@ -28,6 +31,20 @@ _SEEN_IN = {
     lifecycle.DELETED_ONLY: "(r.lifecycle_stage = 'deleted' OR e.lifecycle_stage = 'deleted')",
     lifecycle.ALL: "TRUE",
 }
+# What a run logged, each kind as one JSON text: every row more would be one more step, at which apsw gives up Python's
+# global lock. SQLite writes a REAL with the digits that give the same double back.
+_LOGGED = """
+    (SELECT json_group_array(json_array(key, value)) FROM run_tags WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(key, value)) FROM params WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(key, value, timestamp, step, is_nan)) FROM latest_metrics WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(direction, model_id, step)) FROM run_models WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
+            json((SELECT json_group_array(json_array(t.key, t.value)) FROM run_dataset_tags t
+                WHERE t.run_id = i.run_id AND t.dataset_id = i.dataset_id))))
+        FROM run_datasets i JOIN datasets d ON d.id = i.dataset_id WHERE i.run_id = r.id)
+"""
+_NOTHING = "[]"
+_TEXTS = msgspec.json.Decoder(list[tuple[str, str]])
 _NAN = float("nan")
 
 
@@ -59,54 +76,48 @@ def is_deleted_itself(tx: Transaction, run_id: str) -> bool:
     return row is not None and row[0] == lifecycle.DELETED
 
 
+def get_with_data(tx: Transaction, run_id: str) -> Run:
+    """The run of an id, deleted or not, with what it logged, or NotFound."""
+    row = tx.one(f"SELECT {COLUMNS}, {_LOGGED} FROM {_FROM} WHERE r.id = :id", {"id": run_id})
+    if row is None:
+        raise runs.not_found(run_id)
+    return _fill(Run(*row[:_WIDTH]), row[_WIDTH:])
+
+
 def with_data(tx: Transaction, found: list[Run]) -> list[Run]:
-    """Fill in what runs logged, with one statement of each kind for all of them.
-
-    Measured: five statements take a third less time than one that joins their rows with UNION ALL.
-    """
-    if not found:
-        return found
-    by_id = {run.id: run for run in found}
-    if len(found) == 1:
-        condition, parameters = "= :id", {"id": found[0].id}
-    else:
-        condition, parameters = "IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(by_id))}
-
-    for run_id, key, value in tx.all(f"SELECT run_id, key, value FROM run_tags WHERE run_id {condition}", parameters):
-        by_id[run_id].tags.append((key, value))
-    for run_id, key, value in tx.all(f"SELECT run_id, key, value FROM params WHERE run_id {condition}", parameters):
-        by_id[run_id].params.append((key, value))
-    for run_id, key, value, timestamp, step, is_nan in tx.all(
-        f"SELECT run_id, key, value, timestamp, step, is_nan FROM latest_metrics WHERE run_id {condition}", parameters
-    ):
-        by_id[run_id].metrics.append(Metric(key, _NAN if is_nan else value, timestamp, step))
-    for run_id, direction, model_id, step in tx.all(
-        f"SELECT run_id, direction, model_id, step FROM run_models WHERE run_id {condition}", parameters
-    ):
-        if direction == OUTPUT:
-            by_id[run_id].model_outputs.append((model_id, step))
-        else:
-            by_id[run_id].model_inputs.append(model_id)
-    for row in tx.all(
-        f"""
-        SELECT i.run_id, d.name, d.digest, d.source_type, d.source, d.schema, d.profile, t.key, t.value
-        FROM run_datasets i JOIN datasets d ON d.id = i.dataset_id
-        LEFT JOIN run_dataset_tags t ON t.run_id = i.run_id AND t.dataset_id = i.dataset_id
-        WHERE i.run_id {condition}
-        """,
-        parameters,
-    ):
-        _add_dataset(by_id[row[0]], Dataset(*row[1:7]), row[7], row[8])
+    """Fill in what runs logged, in one statement."""
+    if found:
+        rows = tx.all(
+            f"SELECT {_LOGGED} FROM json_each(:ids) AS ids JOIN runs r ON r.id = ids.value ORDER BY ids.key",
+            {"ids": json.dumps([run.id for run in found])},
+        )
+        for run, row in zip(found, rows, strict=True):
+            _fill(run, row)
     return found
 
 
-def _add_dataset(run: Run, dataset: Dataset, key: str | None, value: str | None) -> None:
-    last = run.dataset_inputs[-1] if run.dataset_inputs else None
-    if last is None or last.dataset != dataset:
-        last = DatasetInput(dataset, [])
-        run.dataset_inputs.append(last)
-    if key is not None:
-        last.tags.append(Tag(key, value))
+def _fill(run: Run, row: Row) -> Run:
+    tags, params, metrics, models, read = row
+    if tags != _NOTHING:
+        run.tags = _TEXTS.decode(tags)
+    if params != _NOTHING:
+        run.params = _TEXTS.decode(params)
+    if metrics != _NOTHING:
+        run.metrics = [
+            Metric(key, _NAN if is_nan else value, timestamp, step)
+            for key, value, timestamp, step, is_nan in msgspec.json.decode(metrics)
+        ]
+    if models != _NOTHING:
+        for direction, model_id, step in msgspec.json.decode(models):
+            if direction == OUTPUT:
+                run.model_outputs.append((model_id, step))
+            else:
+                run.model_inputs.append(model_id)
+    if read != _NOTHING:
+        run.dataset_inputs = [
+            DatasetInput(Dataset(*dataset), [Tag(*tag) for tag in tags]) for *dataset, tags in msgspec.json.decode(read)
+        ]
+    return run
 
 
 def insert(tx: Transaction, run: Run) -> None:
@@ -149,12 +160,12 @@ def find_tag(tx: Transaction, run_id: str, key: str) -> str | None:
 
 def set_tags(tx: Transaction, run_id: str, tags: Iterable[tuple[str, str]]) -> None:
     """Set tags."""
-    tx.many(
-        """
-        INSERT INTO run_tags (run_id, key, value) VALUES (?, ?, ?)
-        ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value WHERE run_tags.value <> excluded.value
-        """,
-        [(run_id, key, value) for key, value in tags],
+    bulk.write(
+        tx,
+        "INSERT INTO run_tags (run_id, key, value)",
+        run_id,
+        list(tags),
+        "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value WHERE run_tags.value <> excluded.value",
     )
 
 

@@ -1,4 +1,4 @@
-"""SQLite through apsw: connections, transactions, and the one writer that shares a commit among many callers.
+"""SQLite through apsw: connections, transactions, and whose turn it is to write.
 
 apsw carries its own, current SQLite. The one of Debian 12's Python (3.40) can lose a committed write when a commit
 and a checkpoint race (sqlite.org/wal.html, "The WAL-reset bug", fixed in 3.51.3).
@@ -9,11 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import apsw
@@ -24,8 +21,6 @@ from modelkeep.storage.turnstile import Turnstile
 log = logging.getLogger("modelkeep.storage")
 
 FILE_NAME = "modelkeep.db"
-BATCH_JOBS = 64
-BATCH_SECONDS = 0.005
 _STATEMENT_CACHE = 512
 
 # Measured: other cache and mmap sizes change throughput by less than 15%; automatic checkpoints stay at 1,000 pages
@@ -71,13 +66,6 @@ class Transaction:
         self._connection.executemany(sql, parameters)
 
 
-@dataclass(slots=True)
-class _Job:
-    work: Callable[[], Any]
-    done: Callable[[list[tuple[_Job, Any, BaseException | None]]], None]
-    future: Any
-
-
 class Database:
     """A SQLite file in a data folder: readers by thread, one writer connection for the process.
 
@@ -99,8 +87,6 @@ class Database:
         self._broken: str | None = None
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), statementcachesize=_STATEMENT_CACHE)
@@ -138,81 +124,54 @@ class Database:
         """
         return _Writing(self)
 
-    def submit(self, work: Callable[[], Any], done: Callable[[list[Any]], None], future: Any = None) -> None:
-        """Queue `work`, which calls verbs, for the writer thread; it shares its commit with its neighbours.
+    def begin(self) -> None:
+        """Wait for the turn to write, of this process and among processes, and open the transaction.
 
-        `done` gets a list of (job, result, error) once the batch is durable: one call for all the jobs of a batch
-        that share the same `done`.
+        Raises:
+            Unavailable: writing has stopped, or the database does not answer.
         """
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._write_for_ever, name="modelkeep-writer", daemon=True)
-                    self._thread.start()
-        self._jobs.put(_Job(work, done, future))
-
-    def _write_for_ever(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                outcomes = self._run_batch(job)
-            except BaseException:  # the writer must survive anything, or every later write hangs
-                log.exception("the writer failed outside a batch")
-                continue
-            receivers: dict[Any, list[Any]] = {}
-            for outcome in outcomes:
-                receivers.setdefault(outcome[0].done, []).append(outcome)
-            for done, of_one in receivers.items():
-                try:
-                    done(of_one)
-                except RuntimeError:  # the event loop that waited is gone: the server is stopping
-                    log.debug("nobody waits for %d finished writes", len(of_one))
-
-    def _run_batch(self, first: _Job) -> list[tuple[_Job, Any, BaseException | None]]:
-        outcomes: list[tuple[_Job, Any, BaseException | None]] = []
-        job: _Job | None = first
-        try:
-            self._begin()
-        except ModelkeepError as error:
-            return [(first, None, error)]
-        deadline = time.monotonic() + BATCH_SECONDS
-        while job is not None:
-            try:
-                outcomes.append((job, job.work(), None))
-            except ModelkeepError as error:
-                outcomes.append((job, None, error))
-            except Exception as error:
-                outcomes.append((job, None, explain(error)))
-            if not self._writer.in_transaction or len(outcomes) >= BATCH_JOBS or time.monotonic() > deadline:
-                break
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            if job is None:  # stop was asked for: finish this batch first
-                self._jobs.put(None)
-        try:
-            self._commit()
-        except ModelkeepError as error:
-            return [(job, None, error) for job, _, _ in outcomes]
-        return outcomes
-
-    def _begin(self) -> None:
         self._lock.acquire()
-        try:
-            self._turnstile.enter()
-            try:
-                if self._broken:
-                    raise Unavailable(self._broken)
-                self._writer.execute("BEGIN IMMEDIATE")
-            except BaseException:
-                self._turnstile.leave()
-                raise
-        except BaseException as error:
+        self._turnstile.enter()
+        self._open()
+
+    def try_begin(self) -> bool:
+        """As `begin`, but give up at once when somebody else has the turn."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        if not self._turnstile.try_enter():
             self._lock.release()
+            return False
+        self._open()
+        return True
+
+    def _open(self) -> None:
+        try:
+            if self._broken:
+                raise Unavailable(self._broken)
+            self._writer.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._release()
             raise error if isinstance(error, ModelkeepError) else explain(error) from error
+
+    def enter(self) -> None:
+        """Make the open transaction that of this thread: its verbs join it, until `leave`."""
         self._owner = threading.get_ident()
 
-    def _commit(self) -> None:
+    def leave(self) -> None:
+        """Let go of the open transaction, so that another thread may commit it."""
+        self._owner = None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the transaction is still open: some errors make SQLite give it up."""
+        return self._writer.in_transaction
+
+    def commit(self) -> None:
+        """Make the open transaction durable and give up the turn; from any thread.
+
+        Raises:
+            Unavailable: nothing of it was kept.
+        """
         try:
             if not self._writer.in_transaction:
                 raise Unavailable("The database gave up the transaction, so nothing of it was kept. Try again.")
@@ -223,7 +182,8 @@ class Database:
         finally:
             self._release()
 
-    def _rollback(self) -> None:
+    def rollback(self) -> None:
+        """Undo the open transaction and give up the turn."""
         try:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
@@ -254,11 +214,7 @@ class Database:
         return self._broken
 
     def close(self) -> None:
-        """Finish the queued writes and close every connection."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
-            self._thread = None
+        """Close every connection."""
         with self._lock:
             for connection in (*self._readers, self._writer):
                 connection.close()
@@ -305,16 +261,17 @@ class _Writing:
         if self._nested:
             database._writer.execute("SAVEPOINT verb")
         else:
-            database._begin()
+            database.begin()
+            database.enter()
         return database._writing
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         database = self._database
         if not self._nested:
             if error is None:
-                database._commit()
+                database.commit()
             else:
-                database._rollback()
+                database.rollback()
         elif database._writer.in_transaction:
             self._end_savepoint(keep=error is None)
         if error is not None and isinstance(error, apsw.Error):

@@ -26,6 +26,20 @@ class Turnstile:
         finally:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
+    def try_enter(self) -> bool:
+        """Take the turn if nobody has it or waits for it."""
+        try:
+            fcntl.flock(self._queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+        return True
+
     def leave(self) -> None:
         """Give up the turn."""
         fcntl.flock(self._turn, fcntl.LOCK_UN)
