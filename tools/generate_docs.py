@@ -55,7 +55,7 @@ def events() -> str:
         "curl 'http://127.0.0.1:5000/api/2.0/modelkeep/events?after=0&wait=30'",
         "```",
         "",
-        "`after` is a position: ask again with the answer's `next_after`. `wait` (seconds, at most 60) makes the call wait",
+        "`after` is a position: ask again with the answer's `next_after`. `wait` (seconds, at most 20) makes the call wait",
         "for the first event. `model`, `actor`, `kind` (repeatable; a noun such as `version` means all its kinds), `from`",
         "and `to` (UTC milliseconds, inclusive) choose events, `limit` (at most 1,000) bounds the page.",
         "",

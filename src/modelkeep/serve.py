@@ -38,7 +38,7 @@ def serve(settings: Settings) -> None:
     """
     logs.configure(settings.log_level, settings.log_format)
     check_port(settings.host, settings.port)
-    opening.prepare(Path(settings.data))
+    opening.prepare(Path(settings.data), read_only=settings.read_only)
     threading.Thread(target=_announce, args=(settings,), daemon=True).start()
     if settings.processes == 1:
         _run(_serve_here(settings))
@@ -119,8 +119,9 @@ async def _serve_here(settings: Settings) -> None:
     from granian.server.embed import Server
 
     logging.getLogger("_granian").setLevel(logging.ERROR)
-    server = Server(
-        build_app(settings),
+    app = build_app(settings)
+    server: Any = Server(
+        app,
         address=settings.host.strip("[]"),
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -129,9 +130,13 @@ async def _serve_here(settings: Settings) -> None:
         log_enabled=False,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
     )
-    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        app.stop_waiting()
+        server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     await server.serve()
 
 

@@ -124,6 +124,32 @@ def test_raw_garbage_is_a_4xx_and_changes_nothing(call, wire):
     assert _position(wire) == before
 
 
+@pytest.mark.parametrize(
+    "call", [call for call in CALLS if call.creates], ids=lambda call: f"{call.method} {call.path}"
+)
+def test_garbage_with_an_idempotency_key_is_a_4xx(call, wire):
+    for body in (b'{"name": "\\ud800"}', b'{"name": 5}', b"[", b"{}"):
+        answer = wire.send(call.method, f"/api/2.0/{call.path}", body, {"Idempotency-Key": f"garbage {body!r}"})
+        _check_shape(answer)
+        assert 400 <= answer.status < 500, (body, answer.body)
+
+
+def test_two_host_headers_are_refused(server):
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(b"GET /version HTTP/1.1\r\nHost: evil.com\r\nHost: localhost\r\n\r\n")
+        assert b" 400 " in connection.recv(100)
+
+
+def test_a_body_that_never_comes_is_no_empty_body(server):
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        head = "POST /api/2.0/mlflow/experiments/search HTTP/1.1\r\nHost: localhost\r\n"
+        connection.sendall((head + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n").encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert b" 200 " not in connection.recv(100)
+
+
 def test_a_body_over_the_limit_is_refused_before_it_is_read(wire):
     answer = wire.send(
         "POST", "/api/2.0/mlflow/registered-models/create", b"", {"Content-Length": str(20 * 1024 * 1024)}

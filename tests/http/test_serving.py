@@ -141,6 +141,7 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path, args, says):
 def test_settings_come_from_the_environment_and_a_file(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text('read_only = true\nbase_path = "/registry"\n')
+    start_server(tmp_path / "data").stop()
     with start_server(tmp_path / "data", env={"MODELKEEP_CONFIG": str(file)}) as server:
         wire = Wire(server.url)
         refused = wire.post("/registry" + CREATE, name="x")
@@ -231,3 +232,28 @@ def test_a_server_told_to_stop_while_it_starts_stops(tmp_path):
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
         process.wait(40)
+
+
+def test_a_read_only_server_makes_no_registry(tmp_path):
+    found = run("serve", "--port", str(free_port()), "--data", str(tmp_path / "data"), "--read-only")
+
+    assert found.returncode == 1 and "a read-only server makes none" in found.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_long_poll_does_not_hold_up_a_stop(tmp_path):
+    server = start_server(tmp_path / "data")
+    found = {}
+
+    def wait():
+        found["answer"] = Wire(server.url).get("/api/2.0/modelkeep/events", after=10_000, wait=20)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    time.sleep(0.4)  # the request must be in flight; nothing tells when it is
+    started = time.monotonic()
+    server.stop()
+    waiting.join(10)
+
+    assert found["answer"].json == {}
+    assert time.monotonic() - started < 8

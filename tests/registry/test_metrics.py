@@ -74,6 +74,73 @@ def test_the_newest_point_has_the_highest_step_then_time_then_value(actor, regis
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        0.1 + 0.2,
+        1 / 3,
+        5e-324,
+        2.2250738585072009e-308,
+        1e22,
+        1e23,
+        2.0**53 + 2,
+        123456789.123456789,
+        LARGEST,
+        -LARGEST,
+    ],
+)
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_value_comes_back_to_the_last_bit(actor, registry, run, value, count):
+    log(actor, registry, run, *((value, 1, step) for step in range(count)))
+
+    assert newest(actor, registry, run) == [("loss", value, 1, count - 1)]
+    assert {value for value, _, _ in history(actor, registry, run)} == {value}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
+def test_every_double_comes_back_from_a_batch(actor, registry, values):
+    run = runs.create(actor, registry, 0).id
+    batches.log(actor, registry, run, metrics=[Metric(f"m{at:02}", value, 1) for at, value in enumerate(values)])
+
+    assert [value for _, value, _, _ in newest(actor, registry, run)] == values
+
+
+def test_times_and_steps_of_a_batch_keep_all_of_their_64_bits(actor, registry, run):
+    points = [(1.0, 2**63 - 1, -(2**63) + 1), (1.0, 2**53 + 1, 2**53 + 1), (1.0, 2**63 - 2, 2**63 - 1)]
+    log(actor, registry, run, *points)
+
+    assert sorted(history(actor, registry, run)) == sorted(points)
+    assert newest(actor, registry, run) == [("loss", *points[2])]
+
+
+def test_keys_of_a_batch_may_be_of_any_script(actor, registry, run):
+    keys = ["loss", "vérité/äöü", "損失 𠮷", "потеря: 1", "a b.c-d_e"]
+    batches.log(actor, registry, run, metrics=[Metric(key, float(at), 1) for at, key in enumerate(keys)])
+
+    assert {key: value for key, value, _, _ in newest(actor, registry, run)} == dict(zip(keys, range(5), strict=True))
+
+
+def test_nan_in_a_batch_counts_as_zero_and_stays_nan(actor, registry, run):
+    log(actor, registry, run, (math.nan, 1, 1), (-1.0, 1, 1), (-math.inf, 1, 0))
+
+    [(_, value, _, _)] = newest(actor, registry, run)
+    assert math.isnan(value)
+    assert [value for value, _, _ in history(actor, registry, run)][:2] == [-LARGEST, -1.0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 511, 512, 513, 999, 1000])
+def test_a_batch_of_any_size_is_kept_whole(actor, registry, run, count):
+    for start in (0, 1):  # the second batch meets the first
+        batches.log(actor, registry, run, metrics=[Metric(f"m{at}", at + 0.5, 1, start) for at in range(count)])
+        log(actor, registry, run, *((at + 0.5, at, at) for at in range(start, start + count)))
+
+    found = {key: (value, step) for key, value, _, step in newest(actor, registry, run)}
+    assert found.pop("loss") == (count + 0.5, count)
+    assert found == {f"m{at}": (at + 0.5, 1) for at in range(count)}
+    assert [step for _, _, step in history(actor, registry, run)] == list(range(count + 1))
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"key": None},

@@ -215,3 +215,16 @@ def test_a_read_only_registry_refuses_every_change(actor, registry):
         models.delete(actor, registry, NAME)
 
     assert models.get(actor, registry, NAME).name == NAME
+
+
+def test_restore_takes_the_model_that_was_deleted_last(actor, registry):
+    now = registry.clock()
+    registry.clock = lambda: now
+    models.create(actor, registry, "first", description="older id")
+    models.create(actor, registry, NAME, description="newer id")
+    models.delete(actor, registry, NAME)
+    models.rename(actor, registry, "first", NAME)
+    now += 10
+    models.delete(actor, registry, NAME)
+
+    assert models.restore(actor, registry, NAME).description == "older id"

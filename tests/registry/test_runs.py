@@ -317,6 +317,31 @@ def test_a_batch_is_logged_whole(actor, registry, run):
     assert found.name == "renamed"
 
 
+def test_texts_of_a_batch_come_back_as_they_were(actor, registry, run):
+    texts = ["", 'say "hi"', "back\\slash", "two\nlines\ttab", "\x01\x1f\x7f", "é 損 𠮷 \u2028", "{}", "null", "0.10"]
+    pairs = [(f"ключ {at}", text) for at, text in enumerate(texts)]
+
+    for _ in range(2):
+        batches.log(actor, registry, run, params=[Param(*pair) for pair in pairs], tags=[Tag(*pair) for pair in pairs])
+
+    found = runs.get(actor, registry, run)
+    assert found.params == pairs
+    assert [tag for tag in found.tags if tag[0] != "mlflow.runName"] == pairs
+
+
+def test_a_search_gives_each_run_what_it_logged(actor, registry):
+    logged = {}
+    for at in range(3):
+        run = runs.create(actor, registry, 0, tags=[Tag("t", str(at))]).id
+        batches.log(
+            actor, registry, run, metrics=[Metric("m", at / 3, 2**53 + at, 2**62 + at)], params=[Param("p", str(at))]
+        )
+        logged[run] = runs.get(actor, registry, run)
+
+    assert {run.id: run for run in runs.search(actor, registry, ["0"]).items} == logged
+    assert [run.metrics[0].value for run in logged.values()] == [0, 1 / 3, 2 / 3]
+
+
 def test_of_a_batch_with_a_changed_param_nothing_is_kept(actor, registry, run):
     params.log(actor, registry, run, key="p", value="1")
     before = runs.get(actor, registry, run)

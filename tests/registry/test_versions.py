@@ -67,6 +67,8 @@ def test_a_run_unknown_here_is_accepted_as_the_source(actor, registry, model):
         "runs:/abc/../../etc",
         "runs:/abc/%2e%2e/etc",
         "runs:/abc/%252e%252e/etc",
+        "runs:/abc/a#b",
+        "runs:/abc/a?b",
         "s3://bucket/a/../b",
         "s3://bucket/%2e%2e/b",
         "s3:",
@@ -165,6 +167,18 @@ def test_restore_brings_a_deleted_version_back_in_stage_none(actor, registry, mo
     version = versions.restore(actor, registry, NAME, 1)
 
     assert (version.current_stage, version.description, version.tags) == ("None", "text", [["k", "v"]])
+    moved = events.page(actor, registry, kinds=["stage"])[-1]
+    assert (moved.payload["from"], moved.payload["to"]) == ("Production", "None")
+    assert version.promoted_timestamp == moved.recorded_timestamp
+
+
+def test_a_prompt_is_no_source_of_a_model(actor, registry, model):
+    prompt = [Tag("mlflow.prompt.is_prompt", "true")]
+    models.create(actor, registry, "greeting", prompt)
+    versions.register(actor, registry, "greeting", "prompt-template", tags=prompt)
+
+    with pytest.raises(Invalid, match="is a prompt, which has no files"):
+        register(actor, registry, "models:/greeting/1")
 
 
 def test_restoring_a_live_version_is_not_found(actor, registry, model):

@@ -1,5 +1,6 @@
 """The writer: many callers, one commit, and nothing acknowledged that is not kept."""
 
+import fcntl
 import multiprocessing
 import threading
 from collections import deque
@@ -9,7 +10,7 @@ import apsw
 import pytest
 
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import ModelkeepError, NotFound
+from modelkeep.domain.errors import ModelkeepError, NotFound, Unavailable
 from modelkeep.registry import commits, models, opening, versions
 from modelkeep.registry.commits import Job
 
@@ -140,6 +141,35 @@ def _fail_statement(database, n):
 
     database._writer.exec_trace = trace
     return fired
+
+
+@pytest.mark.parametrize("error", [apsw.CorruptError("injected"), OSError("injected"), ValueError("injected")])
+def test_whatever_fails_a_commit_every_caller_hears_of_it(registry, error):
+    def trace(cursor, sql, bindings):
+        if sql == "COMMIT":
+            raise error
+        return True
+
+    registry.database._writer.exec_trace = trace
+    (job,) = run_batch(registry, [lambda: models.create(actor(), registry, "one")])
+    registry.database._writer.exec_trace = None
+
+    assert isinstance(job.error, Unavailable)
+    models.create(actor(), registry, "two")
+    assert [model.name for model in models.search(actor(), registry).items] == ["two"]
+
+
+def test_a_turn_that_cannot_be_taken_is_not_kept(registry, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", _refuse)
+    (job,) = run_batch(registry, [lambda: models.create(actor(), registry, "one")])
+    monkeypatch.undo()
+
+    assert isinstance(job.error, Unavailable)
+    assert models.create(actor(), registry, "one").name == "one"
+
+
+def _refuse(descriptor, operation):
+    raise OSError(37, "No locks available")
 
 
 def test_after_an_io_error_at_commit_writing_stops_and_reading_goes_on(registry):

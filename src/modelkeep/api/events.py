@@ -53,7 +53,7 @@ def _shape(event: Event) -> EventShape:
 
 
 class Page(Request, rename={"actor_name": "actor", "kinds": "kind", "since": "from", "until": "to"}):
-    """`wait`: seconds to wait for the first event, at most 60."""
+    """`wait`: seconds to wait for the first event, at most 20."""
 
     after: Int64 | None = None
     wait: float | None = None

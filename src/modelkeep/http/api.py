@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -27,8 +28,10 @@ from modelkeep.registry.handle import Registry
 log = logging.getLogger("modelkeep.http")
 
 Verb = Callable[..., Any]
-LONGEST_WAIT = 60
+LONGEST_WAIT = 20
 POLL_SECONDS = 0.25
+# The key of a tag may hold slashes, which arrive decoded.
+_FIELD = {"tag_key": ".+"}
 _PREFIXES = ("/api/{version}/", "/ajax-api/{version}/")
 
 
@@ -76,7 +79,9 @@ class Routes:
             self._exact.setdefault(path, {})[method] = endpoint
             return
         parts = re.split(r"\{(\w+)\}", path)
-        pattern = "".join(f"(?P<{part}>[^/]+)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts))
+        pattern = "".join(
+            f"(?P<{part}>{_FIELD.get(part, '[^/]+')})" if odd % 2 else re.escape(part) for odd, part in enumerate(parts)
+        )
         for known, methods in self._patterns:
             if known.pattern == pattern:
                 methods[method] = endpoint
@@ -102,7 +107,13 @@ class Api:
         self._readers = readers
         self._loop = asyncio.get_running_loop()
         self.writes = Writes(registry, self._loop)
+        self._stopping = False
         self._encode = msgspec.json.Encoder().encode
+
+    def stop_waiting(self) -> None:
+        """Answer the long polls now, so that the server can stop."""
+        self._stopping = True
+        self.writes.wake()
 
     async def answer(
         self, endpoint: Endpoint, path_fields: dict[str, str], actor: Actor, scope: Scope, receive: Receive
@@ -124,7 +135,7 @@ class Api:
         key = _header(scope, b"idempotency-key") if call.creates else None
         if key is None:
             return self._body(call, await self.writes.submit(lambda: verb(actor, registry, **arguments), call.is_long))
-        fingerprint = hashlib.sha256(call.path.encode() + b"\n" + msgspec.json.encode(arguments)).hexdigest()
+        fingerprint = _fingerprint(call, arguments)
         return await self.writes.submit(
             lambda: idempotency.once(
                 actor, registry, key, fingerprint, lambda: self._body(call, verb(actor, registry, **arguments))
@@ -142,7 +153,7 @@ class Api:
                 self._readers, lambda: endpoint.verb(actor, self._registry, **arguments)
             )
             left = deadline - self._loop.time()
-            if found or left <= 0:
+            if found or left <= 0 or self._stopping:
                 return self._body(endpoint.call, found)
             # Another process may write too, so a poll stays needed beside this process's own signal.
             await self.writes.wait_for_one(min(left, POLL_SECONDS))
@@ -163,10 +174,17 @@ class Api:
         if not data.strip() and query and method == "DELETE":
             return decoder.fields(decoder.query_fields(query) | path_fields)
         if method == "DELETE" and query:
-            _check_same(decoder.query_fields(query), decoder.body(data))
+            _check_same(decoder.query_fields(query), decoder.body(data, path_fields))
         if path_fields:
             return decoder.body(data, path_fields)
         return decoder.body(data)
+
+
+def _fingerprint(call: Call, arguments: dict[str, Any]) -> str:
+    # The standard library's encoder escapes what is not ASCII, so text that is not valid Unicode gets as far as the
+    # verb, which says what is wrong with it.
+    text = json.dumps([call.path, msgspec.to_builtins(arguments)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_same(query: dict[str, Any], body: dict[str, Any]) -> None:
@@ -201,6 +219,8 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     if announced is not None and announced.isdigit() and int(announced) > BODY_LIMIT:
         raise _too_large()
     message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _cut_short()
     if not message.get("more_body", False):
         body = message.get("body", b"")
         if len(body) > BODY_LIMIT:
@@ -211,12 +231,16 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     while message.get("more_body", False):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Invalid("The request's body ended before it was complete.")
+            raise _cut_short()
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > BODY_LIMIT:
             raise _too_large()
     return b"".join(chunks)
+
+
+def _cut_short() -> ModelkeepError:
+    return Invalid("The request's body ended before it was complete.")
 
 
 def _too_large() -> ModelkeepError:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from modelkeep.api.errors import EndpointNotFound, MethodNotAllowed, WorkspacesDisabled
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import ModelkeepError
+from modelkeep.domain.errors import Invalid, ModelkeepError
 from modelkeep.http import artifacts, identity, probes
 from modelkeep.http.api import Api, Routes, change_headers
 from modelkeep.http.guard import Guard
@@ -97,9 +97,13 @@ class App:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         readers.shutdown()
-        self._api.writes.close()
+        await self._api.writes.close()
         opening.close(self._registry)
         await send({"type": "lifespan.shutdown.complete"})
+
+    def stop_waiting(self) -> None:
+        """Answer the long polls now: the server is about to stop."""
+        self._api.stop_waiting()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -114,6 +118,8 @@ class App:
         try:
             scope = self._without_base(scope)
             path = scope["path"]
+            if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+                raise Invalid("The request has more than one Host header.")
             host = self._proxies.host(scope, headers)
             self._guard.check(scope["method"], path, host, _text(headers.get(b"origin")))
             found = self._routes.find(path)

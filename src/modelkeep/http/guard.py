@@ -48,7 +48,8 @@ class Guard:
 
     def _check_origin(self, origin: str, host: str) -> bool:
         try:
-            name = urlsplit(origin).netloc
+            parts = urlsplit(origin)
+            name = "" if "@" in parts.netloc else parts.netloc
         except ValueError:
             return False
         return bool(name) and (name.lower() == host.lower() or self._is_local(name) or self._is_listed(name))

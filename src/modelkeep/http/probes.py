@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import shutil
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,6 +34,8 @@ _SERVER_INFO = {
     "features_enabled": {"gateway": False},
 }
 
+log = logging.getLogger("modelkeep.http")
+
 Answer = Callable[[Send], Awaitable[None]]
 
 
@@ -57,7 +60,7 @@ class Probes:
 
     def match(self, method: str, path: str) -> Answer | None:
         """The answer of a path, or None."""
-        if method in ("GET", "HEAD") or path.endswith("/ui-telemetry"):
+        if method in ("GET", "HEAD") or (method == "POST" and path.endswith("/ui-telemetry")):
             return self._answers.get(path)
         return None
 
@@ -76,6 +79,9 @@ class Probes:
             events.last_position(Actor("modelkeep", "reader", True, "background"), self._registry)
         except ModelkeepError as error:
             yield f"The database does not answer: {error.message}"
+        except Exception:  # whatever it is, the server is not ready, and says so
+            log.exception("the database failed the readiness check")
+            yield "The database failed. The log says how."
         free = shutil.disk_usage(self._registry.folder).free
         if free < FREE_BYTES_NEEDED:
             yield f"Only {free:,} bytes are free on the disk of the data folder; {FREE_BYTES_NEEDED:,} are needed."

@@ -11,12 +11,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
-from modelkeep.domain.errors import ModelkeepError
 from modelkeep.registry import commits
 from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
+
+T = TypeVar("T")
+
+CLOSE_POLL_SECONDS = 0.05
 
 
 class Writes:
@@ -44,8 +47,10 @@ class Writes:
             self._loop.call_soon(self._begin)
         return future
 
-    def close(self) -> None:
-        """Let the commit under way finish."""
+    async def close(self) -> None:
+        """Finish what is queued; only then may the registry be closed."""
+        while self._busy:
+            await self.wait_for_one(CLOSE_POLL_SECONDS)
         self._thread.shutdown()
 
     async def wait_for_one(self, seconds: float) -> None:
@@ -58,25 +63,22 @@ class Writes:
             self._waiting.discard(woken)
 
     def _begin(self) -> None:
-        if any(job.is_long for job in self._queue):
+        if self._queue and self._queue[0].is_long:
             self._in_thread(lambda: commits.run_and_commit(self._database, self._queue), self._finish)
             return
         try:
-            if self._database.try_begin():
+            has_turn = self._database.try_begin()
+        except Exception as error:
+            self._fail_all(error)
+        else:
+            if has_turn:
                 self._run(None)
             else:
                 self._in_thread(self._database.begin, self._run)
-        except ModelkeepError as error:
-            self._fail(error)
 
-    def _run(self, _: Any) -> None:
-        done = commits.run(self._database, self._queue)
-
-        def commit() -> list[Job]:
-            commits.commit(self._database, done)
-            return done
-
-        self._in_thread(commit, self._finish)
+    def _run(self, _: None) -> None:
+        done = commits.run(self._database, self._queue, long_too=False)
+        self._in_thread(lambda: commits.commit(self._database, done), self._finish)
 
     def _finish(self, done: list[Job]) -> None:
         for job in done:
@@ -86,27 +88,27 @@ class Writes:
                 job.waiter.set_result(job.result)
             else:
                 job.waiter.set_exception(job.error)
-        for woken in self._waiting:
-            if not woken.done():
-                woken.set_result(None)
         if self._queue:
             self._loop.call_soon(self._begin)
         else:
             self._busy = False
+        self.wake()
 
-    def _fail(self, error: ModelkeepError) -> None:
-        done = list(self._queue)
-        self._queue.clear()
-        for job in done:
-            job.error = error
-        self._finish(done)
+    def wake(self) -> None:
+        """Let everyone who waits for a commit look again."""
+        for woken in self._waiting:
+            if not woken.done():
+                woken.set_result(None)
 
-    def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    def _fail_all(self, error: Exception) -> None:
+        self._finish(commits.fail(commits.take_all(self._queue), error))
+
+    def _in_thread(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
         def run() -> None:
             try:
                 result = work()
-            except ModelkeepError as error:
-                self._loop.call_soon_threadsafe(self._fail, error)
+            except Exception as error:
+                self._loop.call_soon_threadsafe(self._fail_all, error)
             else:
                 self._loop.call_soon_threadsafe(then, result)
 

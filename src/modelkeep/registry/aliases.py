@@ -67,14 +67,16 @@ def get(actor: Actor, registry: Registry, name: str, alias: str) -> Version:
     actors.require(actor, "read", f"registered model '{name}'")
     names.check_model_name(name)
     texts.required(alias, "alias")
-    with registry.database.read() as tx:
-        if alias.lower() == "latest":
+    if alias.lower() == "latest":
+        with registry.database.read() as tx:
             found = version_rows.find_newest(tx, model_rows.get_id(tx, name))
-            if found is None:
-                raise NotFound(f"Registered Model with name={name} has no versions.")
-            return found
-        found = version_rows.find_by_alias(tx, name, alias)
         if found is None:
-            model_rows.get_id(tx, name)
-            raise Invalid(f"Registered model alias {alias} not found.")
+            raise NotFound(f"Registered Model with name={name} has no versions.")
         return found
+    with registry.database.read_statement() as tx:
+        found = version_rows.find_by_alias(tx, name, alias)
+    if found is None:
+        with registry.database.read() as tx:
+            model_rows.get_id(tx, name)
+        raise Invalid(f"Registered model alias {alias} not found.")
+    return found

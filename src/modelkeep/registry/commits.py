@@ -1,19 +1,22 @@
 """A batch: the work of many callers under one commit, so that one fsync carries them all.
 
 Each piece of work calls verbs, and each verb runs in a savepoint of its own: one that fails takes nothing of its
-neighbours with it. When the commit fails, nobody is told that anything was kept.
+neighbours with it. When the commit fails, for whatever reason, nobody is told that anything was kept.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from modelkeep.domain.errors import ModelkeepError
+from modelkeep.domain.errors import ModelkeepError, Unavailable
 from modelkeep.storage.sqlite import Database, explain
+
+log = logging.getLogger("modelkeep.commits")
 
 MOST_JOBS = 64
 MOST_SECONDS = 0.005
@@ -33,13 +36,17 @@ class Job:
     error: BaseException | None = None
 
 
-def run(database: Database, queue: deque[Job]) -> list[Job]:
-    """Do the work at the head of a queue in the open transaction: at most 64 jobs or 5 ms, at least one job."""
+def run(database: Database, queue: deque[Job], *, long_too: bool = True) -> list[Job]:
+    """Do the work at the head of a queue in the open transaction: at most 64 jobs or 5 ms.
+
+    Args:
+        long_too: whether jobs marked as long are done; otherwise the batch ends before the first of them.
+    """
     done: list[Job] = []
     deadline = time.monotonic() + MOST_SECONDS
     database.enter()
     try:
-        while queue and len(done) < MOST_JOBS:
+        while queue and len(done) < MOST_JOBS and (long_too or not queue[0].is_long):
             job = queue.popleft()
             done.append(job)
             try:
@@ -55,25 +62,37 @@ def run(database: Database, queue: deque[Job]) -> list[Job]:
     return done
 
 
-def commit(database: Database, done: list[Job]) -> None:
-    """Make a batch durable; when that fails every job of it has failed."""
+def commit(database: Database, done: list[Job]) -> list[Job]:
+    """Make a batch durable and return it; when that fails every job of it has failed."""
     try:
         database.commit()
-    except ModelkeepError as error:
-        for job in done:
-            job.error = error
+    except Exception as error:
+        fail(done, error)
+    return done
 
 
 def run_and_commit(database: Database, queue: deque[Job]) -> list[Job]:
     """A whole batch, in the thread that calls."""
     try:
         database.begin()
-    except ModelkeepError as error:
-        failed = list(queue)
-        queue.clear()
-        for job in failed:
-            job.error = error
-        return failed
-    done = run(database, queue)
-    commit(database, done)
-    return done
+    except Exception as error:
+        return fail(take_all(queue), error)
+    return commit(database, run(database, queue))
+
+
+def take_all(queue: deque[Job]) -> list[Job]:
+    """Empty a queue to which another thread may be adding."""
+    taken: list[Job] = []
+    while queue:
+        taken.append(queue.popleft())
+    return taken
+
+
+def fail(jobs: list[Job], error: Exception) -> list[Job]:
+    """Give every job an error that its caller may hear: nothing of it was kept."""
+    if not isinstance(error, ModelkeepError):
+        log.error("a batch of %d writes failed", len(jobs), exc_info=error)
+        error = Unavailable("The database failed on this change. Nothing of it was kept; try again.")
+    for job in jobs:
+        job.error = error
+    return jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from modelkeep.domain import texts
+from modelkeep.domain import actors, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Conflict
 from modelkeep.registry.changes import Change
@@ -24,6 +24,7 @@ def once(actor: Actor, registry: Registry, key: str, fingerprint: str, work: Cal
     Raises:
         Conflict: the key was used for another request.
     """
+    actors.require(actor, "write", "anything here")
     texts.required(key, "Idempotency-Key", 255)
     with Change(actor, registry) as change:
         rows.delete_before(change.tx, change.now - KEPT_MILLISECONDS)
@@ -31,7 +32,9 @@ def once(actor: Actor, registry: Registry, key: str, fingerprint: str, work: Cal
         if known is not None:
             if known[0] != fingerprint:
                 raise Conflict(f"The Idempotency-Key '{key}' was already used for another request. Use a new key.")
+            actor.change_ids.append(known[2])
             return known[1]
         reply = work()
-        rows.insert(change.tx, actor.name, key, fingerprint, reply, change.now)
+        change_id = actor.change_ids[-1] if actor.change_ids else ""
+        rows.insert(change.tx, actor.name, key, fingerprint, reply, change_id, change.now)
         return reply

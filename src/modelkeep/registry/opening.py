@@ -14,12 +14,17 @@ from modelkeep.storage.mounts import network_type
 from modelkeep.storage.sqlite import FILE_NAME, Database
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, *, read_only: bool = False) -> None:
     """Create a data folder, or bring an older one to the current schema.
 
+    Args:
+        read_only: only check that it is there and current; nothing is written.
     Raises:
         Invalid: the folder cannot be written, or holds something that is not Modelkeep's.
     """
+    if read_only:
+        schema.check_current(str(folder / FILE_NAME))
+        return
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -62,5 +67,5 @@ def open_registry(folder: Path, *, read_only: bool = False, busy_milliseconds: i
 
 
 def close(registry: Registry) -> None:
-    """Finish queued writes and let go of every file."""
+    """Let go of every file."""
     registry.database.close()

@@ -40,18 +40,19 @@ def transition(
         if archive_existing_versions:
             for other in rows.numbers_in_stage(change.tx, found.model_id, target):
                 if other != number:
-                    _move(
+                    move(
                         change, found.model_id, name, other, target, stages.ARCHIVED, f"version {number} took its place"
                     )
         if found.current_stage == target:
             return found
-        _move(change, found.model_id, name, number, found.current_stage, target, "transition")
+        move(change, found.model_id, name, number, found.current_stage, target, "transition")
         found.current_stage = target
         found.last_updated_timestamp = found.promoted_timestamp = change.now
         return found
 
 
-def _move(change: Change, owner: int, name: str, number: int, before: str, after: str, cause: str) -> None:
+def move(change: Change, owner: int, name: str, number: int, before: str, after: str, cause: str) -> None:
+    """Move a version to a stage and record it; the one place where a stage changes."""
     rows.update(change.tx, owner, number, change.now, current_stage=after, promoted_timestamp=change.now)
     change.record(
         "stage.changed",

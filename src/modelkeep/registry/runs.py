@@ -100,7 +100,7 @@ def get(actor: Actor, registry: Registry, run_id: str | None = None, run_uuid: s
     """
     checked = runs.check_id(run_id, run_uuid)
     actors.require(actor, "read", f"run '{checked}'")
-    with registry.database.read() as tx:
+    with registry.database.read_statement() as tx:
         return rows.get_with_data(tx, checked)
 
 

@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from modelkeep.domain import names, stages, texts
+from modelkeep.domain import locations, names, stages, texts
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
+from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.storage import aliases, logged_models, models, runs, versions
 from modelkeep.storage.sqlite import Transaction
 
@@ -83,8 +84,10 @@ def _of_run(tx: Transaction, source: str, rest: str, run_id: str | None, logged_
     if run_id is not None and run_id != owner:
         raise Invalid(f"Invalid model version source: '{source}' is of run '{owner}', but run_id is '{run_id}'.")
     _check_path(source, path)
+    if "#" in path or "?" in path:
+        raise Invalid(f"Invalid model version source: '{source}'. The path in a run cannot hold '#' or '?'.")
     run = runs.find(tx, owner)
-    location = None if run is None else f"{run.artifact_uri}/{path.rstrip('/')}"
+    location = None if run is None else locations.below(run.artifact_uri, path.rstrip("/"))
     return Resolved(source, location, owner, None)
 
 
@@ -96,6 +99,8 @@ def _of_model(tx: Transaction, source: str, rest: str, run_id: str | None, logge
         return _of_logged_model(tx, source, address, run_id, logged_model_id)
     name, number = _address(tx, source, address)
     behind = versions.get(tx, name, number)
+    if any(key == PROMPT_TAG for key, _ in behind.tags):
+        raise Invalid(f"Invalid model version source: '{source}' is a prompt, which has no files.")
     if run_id is not None and run_id != behind.run_id:
         raise Invalid(f"'{source}' comes from run '{behind.run_id}', but run_id is '{run_id}'.")
     if logged_model_id is not None and logged_model_id != behind.logged_model_id:

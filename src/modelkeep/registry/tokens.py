@@ -81,7 +81,7 @@ def identify(registry: Registry, secret: str) -> Token:
     Raises:
         Unauthenticated: no active token has it.
     """
-    with registry.database.read() as tx:
+    with registry.database.read_statement() as tx:
         token = rows.find_active(tx, tokens.digest(secret))
     if token is None:
         raise Unauthenticated("The token is unknown or revoked. Ask an administrator for a new one.")

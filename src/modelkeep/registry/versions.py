@@ -8,7 +8,7 @@ from modelkeep.domain.logged_models import REGISTRATIONS_TAG
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag
 from modelkeep.domain.versions import Version
-from modelkeep.registry import searching, sources
+from modelkeep.registry import promotions, searching, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import aliases, logged_models
@@ -115,7 +115,7 @@ def get(actor: Actor, registry: Registry, name: str, version: str | int) -> Vers
     actors.require(actor, "read", f"registered model '{name}'")
     names.check_model_name(name)
     number = names.check_version(version)
-    with registry.database.read() as tx:
+    with registry.database.read_statement() as tx:
         return rows.get(tx, name, number)
 
 
@@ -207,20 +207,10 @@ def restore(actor: Actor, registry: Registry, name: str, version: str | int) -> 
         found = rows.find_deleted(change.tx, owner, number)
         if found is None:
             raise versions.not_found(name, number)
-        rows.update(change.tx, owner, number, change.now, deleted_timestamp=None, current_stage=stages.NONE)
+        rows.update(change.tx, owner, number, change.now, deleted_timestamp=None)
         change.record("version.restored", owner, model=name, version=number)
         if found.current_stage != stages.NONE:
-            change.record(
-                "stage.changed",
-                owner,
-                **{
-                    "model": name,
-                    "version": number,
-                    "from": found.current_stage,
-                    "to": stages.NONE,
-                    "cause": "version restored",
-                },
-            )
+            promotions.move(change, owner, name, number, found.current_stage, stages.NONE, "version restored")
         return rows.get(change.tx, name, number)
 
 

@@ -60,7 +60,7 @@ def ids_ever_named(tx: Transaction, name: str) -> list[int]:
 def newest_deleted(tx: Transaction, name: str) -> Model | None:
     """The model of this name that was deleted last, or None."""
     row = tx.one(
-        f"SELECT {COLUMNS} FROM models m WHERE m.name = :name AND m.deleted_timestamp IS NOT NULL ORDER BY m.id DESC LIMIT 1",
+        f"SELECT {COLUMNS} FROM models m WHERE m.name = :name AND m.deleted_timestamp IS NOT NULL ORDER BY m.deleted_timestamp DESC, m.id DESC LIMIT 1",
         {"name": name},
     )
     return None if row is None else from_row(row)

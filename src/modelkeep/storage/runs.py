@@ -7,7 +7,7 @@ and restoring it leaves deleted what was deleted one by one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from modelkeep.domain.metrics import Metric
 from modelkeep.domain.runs import Run
 from modelkeep.domain.tags import Tag
 from modelkeep.storage import bulk
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.sqlite import Transaction
 
 COLUMNS = """
     r.id, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri,
@@ -87,17 +87,17 @@ def get_with_data(tx: Transaction, run_id: str) -> Run:
 def with_data(tx: Transaction, found: list[Run]) -> list[Run]:
     """Fill in what runs logged, in one statement."""
     if found:
-        rows = tx.all(
-            f"SELECT {_LOGGED} FROM json_each(:ids) AS ids JOIN runs r ON r.id = ids.value ORDER BY ids.key",
-            {"ids": json.dumps([run.id for run in found])},
-        )
-        for run, row in zip(found, rows, strict=True):
-            _fill(run, row)
+        by_id = {run.id: run for run in found}
+        for run_id, *logged in tx.all(
+            f"SELECT r.id, {_LOGGED} FROM (SELECT value AS id FROM json_each(:ids)) AS r",
+            {"ids": json.dumps(list(by_id))},
+        ):
+            _fill(by_id[run_id], logged)
     return found
 
 
-def _fill(run: Run, row: Row) -> Run:
-    tags, params, metrics, models, read = row
+def _fill(run: Run, logged: Sequence[str]) -> Run:
+    tags, params, metrics, models, read = logged
     if tags != _NOTHING:
         run.tags = _TEXTS.decode(tags)
     if params != _NOTHING:

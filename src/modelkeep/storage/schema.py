@@ -59,6 +59,26 @@ def check_ours(path: str) -> None:
         )
 
 
+def check_current(path: str) -> None:
+    """Refuse a database that is missing or of an older schema, without writing to it.
+
+    Raises:
+        Invalid: it is not there, not ours, or not current.
+    """
+    check_ours(path)
+    try:
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.CantOpenError:
+        raise Invalid(f"There is no registry at {path}, and a read-only server makes none.") from None
+    try:
+        version = connection.pragma("user_version")
+    finally:
+        connection.close()
+    newest = migrations()[-1][0]
+    if version < newest:
+        raise Invalid(f"{path} has schema {version}, older than {newest}. Start the server once without --read-only.")
+
+
 def migrate(database: Database) -> None:
     """Apply the steps that are missing, each in its own transaction; other processes wait at the turnstile."""
     check_ours(str(database.path))

@@ -87,15 +87,23 @@ class Database:
         self._broken: str | None = None
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
+        self._readers_lock = threading.Lock()
 
     def _connect(self) -> apsw.Connection:
-        connection = apsw.Connection(str(self.path), statementcachesize=_STATEMENT_CACHE)
-        connection.set_busy_timeout(self._busy_milliseconds)
-        # Without it SQLite compiles a cached statement anew at each new value of a parameter that a partial index's
-        # condition might depend on: measured 51 µs instead of 6.5 for a version with its tags and aliases.
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        for _ in connection.execute(_PRAGMAS):
-            pass
+        try:
+            connection = apsw.Connection(str(self.path), statementcachesize=_STATEMENT_CACHE)
+        except apsw.Error as error:
+            raise explain(error) from error
+        try:
+            connection.set_busy_timeout(self._busy_milliseconds)
+            # Without it SQLite compiles a cached statement anew at each new value of a parameter that a partial
+            # index's condition might depend on: measured 51 µs instead of 6.5 for a version with its tags and aliases.
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+            for _ in connection.execute(_PRAGMAS):
+                pass
+        except apsw.Error as error:
+            connection.close()
+            raise explain(error) from error
         return connection
 
     # Reading ------------------------------------------------------------------------------------------------
@@ -109,10 +117,23 @@ class Database:
         except AttributeError:
             connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
-            with self._lock:
+            # Not the writer's lock: an event loop may be waiting to run the batch that holds it.
+            with self._readers_lock:
                 self._readers.append(connection)
             reading = self._local.reading = _Reading(Transaction(connection), connection)
+            self._local.statement = _Reading(reading.transaction, None)
         return reading
+
+    def read_statement(self) -> _Reading:
+        """As `read`, for a verb that answers from one statement: it is a snapshot by itself, without BEGIN and COMMIT."""
+        if self._owner == threading.get_ident():
+            return _Reading(self._writing, None)
+        try:
+            statement: _Reading = self._local.statement
+        except AttributeError:
+            self.read()
+            statement = self._local.statement
+        return statement
 
     # Writing ------------------------------------------------------------------------------------------------
 
@@ -131,17 +152,27 @@ class Database:
             Unavailable: writing has stopped, or the database does not answer.
         """
         self._lock.acquire()
-        self._turnstile.enter()
+        try:
+            self._turnstile.enter()
+        except BaseException:
+            self._lock.release()
+            raise
         self._open()
 
     def try_begin(self) -> bool:
         """As `begin`, but give up at once when somebody else has the turn."""
         if not self._lock.acquire(blocking=False):
             return False
-        if not self._turnstile.try_enter():
+        try:
+            has_turn = self._turnstile.try_enter()
+        except BaseException:
             self._lock.release()
-            return False
-        self._open()
+            raise
+        if has_turn:
+            self._open()
+        else:
+            self._lock.release()
+        return has_turn
         return True
 
     def _open(self) -> None:
@@ -203,8 +234,10 @@ class Database:
 
     def _release(self) -> None:
         self._owner = None
-        self._turnstile.leave()
-        self._lock.release()
+        try:
+            self._turnstile.leave()
+        finally:
+            self._lock.release()
 
     # Life ---------------------------------------------------------------------------------------------------
 
@@ -215,7 +248,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        with self._lock:
+        with self._lock, self._readers_lock:
             for connection in (*self._readers, self._writer):
                 connection.close()
             self._readers.clear()
@@ -225,19 +258,22 @@ class Database:
 class _Reading:
     """`BEGIN … COMMIT` around a read, so that all its statements see one state. Nested reads join the outer one."""
 
-    __slots__ = ("_connection", "_depth", "_transaction")
+    __slots__ = ("_connection", "_depth", "transaction")
 
     def __init__(self, transaction: Transaction, connection: apsw.Connection | None):
-        self._transaction = transaction
+        self.transaction = transaction
         self._connection = connection
         self._depth = 0
 
     def __enter__(self) -> Transaction:
         if self._connection is not None:
             if self._depth == 0:
-                self._connection.execute("BEGIN")
+                try:
+                    self._connection.execute("BEGIN")
+                except apsw.Error as error:
+                    raise explain(error) from error
             self._depth += 1
-        return self._transaction
+        return self.transaction
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if self._connection is not None:
@@ -304,4 +340,6 @@ def explain(error: BaseException) -> BaseException:
         return Unavailable("The database is busy. Nothing was changed; try again shortly.")
     if isinstance(error, (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)):
         return Unavailable("The disk of the registry does not answer as it should. Nothing was changed.")
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return Unavailable("The database file is damaged. Nothing was changed; stop the server and restore a backup.")
     return error

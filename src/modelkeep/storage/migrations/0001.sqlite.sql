@@ -37,6 +37,7 @@ CREATE TABLE idempotency (
     actor              TEXT NOT NULL,
     fingerprint        TEXT NOT NULL,
     reply              BLOB NOT NULL,
+    change_id          TEXT NOT NULL,
     creation_timestamp INTEGER NOT NULL,
     PRIMARY KEY (actor, key)
 ) STRICT, WITHOUT ROWID;
