@@ -94,7 +94,16 @@ def log_batch(content: Content, address: Address) -> Iterator[bytes]:
     """Batches of 1,000 new points, ten metrics at a hundred steps. Rendering one costs as much as a fast
     server takes to store it, so each is a copy of one text with new digits in the same places."""
     mark = 77_777_777
-    points = [{"key": f"metric-{i % 10}", **_point(i // 10), "step": mark * 100 + i // 10} for i in range(1000)]
+    # Time goes on from batch to batch, as it does along a run: "17" and the mark and three digits are milliseconds.
+    points = [
+        {
+            "key": f"metric-{i % 10}",
+            "value": 0.0,
+            "timestamp": int(f"17{mark}{i // 10:03}"),
+            "step": mark * 100 + i // 10,
+        }
+        for i in range(1000)
+    ]
     for point in points:
         point["value"] = float(f"{point['step'] % 100}.{mark}")
     drafts = [_post(address, "runs/log-batch", {"run_id": run, "metrics": points}) for run in content.log_runs]

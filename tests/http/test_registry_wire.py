@@ -194,6 +194,7 @@ def test_a_wrong_method_is_405_and_says_which_work(wire):
 
     assert answer.status == 405
     assert "use GET" in answer.json["message"]
+    assert answer.headers["allow"] == "GET"
 
 
 def test_events_can_be_waited_for(wire, server, name):

@@ -46,9 +46,13 @@ class EndpointNotFound(ModelkeepError):
 
 
 class MethodNotAllowed(ModelkeepError):
-    """The path exists, with other methods."""
+    """The path exists, with other methods: those in `allowed`."""
 
     code = "ENDPOINT_NOT_FOUND"
+
+    def __init__(self, message: str, allowed: tuple[str, ...]):
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class WorkspacesDisabled(ModelkeepError):

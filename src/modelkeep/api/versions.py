@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelkeep.api.call import Call, Int64, Reply, Request
-from modelkeep.api.tags import TagShape, tag_shapes
+from modelkeep.api.tags import TagShape
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag
 from modelkeep.domain.versions import Version
@@ -30,21 +30,21 @@ class VersionShape(Reply):
 
 def version_shape(version: Version) -> VersionShape:
     """A version as MLflow writes it."""
-    return VersionShape(
-        name=version.name,
-        version=str(version.number),
-        creation_timestamp=version.creation_timestamp,
-        last_updated_timestamp=version.last_updated_timestamp,
-        current_stage=version.current_stage,
-        source=version.source,
-        status=version.status,
-        description=version.description,
-        run_id=version.run_id,
-        run_link=version.run_link,
-        status_message=version.status_message,
-        user_id=version.user_id,
-        tags=tag_shapes(version.tags) if version.tags else [],
-        aliases=version.aliases,
+    return VersionShape(  # by position: a page of 100 spends a tenth of its time here
+        version.name,
+        str(version.number),
+        version.creation_timestamp,
+        version.last_updated_timestamp,
+        version.current_stage,
+        version.source,
+        version.status,
+        version.description,
+        version.run_id,
+        version.run_link,
+        version.status_message,
+        version.user_id,
+        [TagShape(key, value) for key, value in version.tags],
+        version.aliases,
     )
 
 

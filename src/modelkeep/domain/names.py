@@ -15,6 +15,9 @@ from modelkeep.domain.errors import Invalid, NotFound
 ALIAS_LIMIT = 255
 _ALIAS = re.compile(r"[\w\-]+")
 _VERSION_LIKE = re.compile(r"[vV]\d+")
+# Names that passed: every call checks one, and most calls check the same few.
+_GOOD_NAMES: set[str] = set()
+_REMEMBERED = 10_000
 _KEY = re.compile(r"[/\w.\- :]+")
 
 
@@ -24,6 +27,8 @@ def check_model_name(name: object, field: str = "name") -> str:
     Raises:
         Invalid: it is missing, blank, over 256 characters, holds `/` or `:`, or is a path such as `..`.
     """
+    if type(name) is str and name in _GOOD_NAMES:
+        return name
     text = texts.required(name, field)
     if not text.strip():
         raise Invalid(f"Registered model name cannot be blank: parameter '{field}' is {text!r}.")
@@ -32,6 +37,8 @@ def check_model_name(name: object, field: str = "name") -> str:
             f"Invalid value {text!r} for parameter '{field}': registered model names cannot contain '/' or ':', "
             "and cannot be '.' or begin with '..'. Use letters, digits and dashes, as in 'customer-churn-classifier'."
         )
+    if len(_GOOD_NAMES) < _REMEMBERED:
+        _GOOD_NAMES.add(text)
     return text
 
 

@@ -26,7 +26,7 @@ from modelkeep.registry.handle import Registry
 log = logging.getLogger("modelkeep.http")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
-_READERS = 4
+_READERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        if not _REQUEST_ID.fullmatch(request_id):
+        request_id = headers.get(b"x-request-id")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = b"%s%x" % (self._id_prefix, next(self._ids))
         extra: Headers = [(b"x-request-id", request_id)]
         begun = _Begun(send, extra)
@@ -118,8 +118,8 @@ class App:
         try:
             scope = self._without_base(scope)
             path = scope["path"]
-            if sum(name == b"host" for name, _ in scope["headers"]) > 1:
-                raise Invalid("The request has more than one Host header.")
+            if len(headers) < len(scope["headers"]):
+                _check_repeated(scope)
             host = self._proxies.host(scope, headers)
             self._guard.check(scope["method"], path, host, _text(headers.get(b"origin")))
             found = self._routes.find(path)
@@ -172,10 +172,11 @@ class App:
             return "artifacts", begun.status
         page = self._pages.match(method, path)
         if page is not None:
-            await page(self._actor(headers, request_id), scope, begun.send)
+            await page(self._actor(headers, request_id), self._proxies.believed(scope, headers), begun.send)
             return "pages", begun.status
         if known is not None:
-            raise MethodNotAllowed(f"{path} does not answer {method}; use {' or '.join(sorted(known))}.")
+            allowed = tuple(sorted(known))
+            raise MethodNotAllowed(f"{path} does not answer {method}; use {' or '.join(allowed)}.", allowed)
         raise EndpointNotFound(f"There is no {method} {path[:500]} here. The calls are listed at /api/openapi.json.")
 
     def _without_base(self, scope: Scope) -> Scope:
@@ -228,6 +229,11 @@ class _Begun:
             self.status = message["status"]
             message = {**message, "headers": [*message.get("headers", ()), *self._extra]}
         await self.raw(message)
+
+
+def _check_repeated(scope: Scope) -> None:
+    if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        raise Invalid("The request has more than one Host header.")
 
 
 def _text(value: bytes | None) -> str | None:

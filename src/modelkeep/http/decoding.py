@@ -35,6 +35,9 @@ class Decoder:
         hints = get_type_hints(call.request)
         self._lists = frozenset(self._on_the_wire[name] for name in self._fields if _is_list(hints[name]))
         self._known = frozenset(self._on_the_wire.values())
+        # A query of texts needs no conversion: most point reads have nothing else.
+        self._is_text = all(hints[n] == (str | None) and self._on_the_wire[n] == n for n in self._fields)
+        self._nothing: dict[str, Any] = dict.fromkeys(self._fields)
         self._json = msgspec.json.Decoder(call.request, strict=False)
         self._camel = tuple(f'"{name}"'.encode() for name in sorted(_camel_names(call.request)))
 
@@ -62,7 +65,13 @@ class Decoder:
 
     def query(self, query: str) -> dict[str, Any]:
         """The verb's arguments from a query string; fields that are lists are repeated."""
-        return self.fields(self.query_fields(query))
+        given = self.query_fields(query)
+        if not self._is_text:
+            return self.fields(given)
+        for name in self._required:
+            if not given.get(name):
+                required(None, self._on_the_wire[name])
+        return self._nothing | given
 
     def query_fields(self, query: str) -> dict[str, Any]:
         """The known fields of a query string, by name."""

@@ -105,6 +105,14 @@ class Proxies:
             return headers[b"x-forwarded-host"].split(b",")[0].strip().decode("latin-1")
         return headers.get(b"host", b"").decode("latin-1")
 
+    def believed(self, scope: Scope, headers: dict[bytes, bytes]) -> Scope:
+        """The scope with the scheme and Host that the client used, for the addresses that pages show."""
+        if not self._networks or not self._trusts(scope):
+            return scope
+        scheme = headers.get(b"x-forwarded-proto", scope["scheme"].encode()).split(b",")[0].strip().decode("latin-1")
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        return {**scope, "scheme": scheme, "headers": [*others, (b"host", self.host(scope, headers).encode("latin-1"))]}
+
     def client(self, scope: Scope) -> str:
         """The address of the client, for the log."""
         if self._networks and self._trusts(scope):

@@ -35,6 +35,8 @@ async def send_error(send: Send, error: ModelkeepError, extra: Headers | None = 
     headers = list(extra or ())
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"1"))
+    if isinstance(error, errors.MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", b'Basic realm="modelkeep"'))
     await send_json(send, status, errors.encode(error), headers)

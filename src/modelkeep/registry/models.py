@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from modelkeep.domain import actors, models, names, tags, texts
+from modelkeep.domain import actors, models, names, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import AlreadyExists
 from modelkeep.domain.models import Model
 from modelkeep.domain.paging import Page
-from modelkeep.domain.tags import Tag
+from modelkeep.domain.tags import Tag, check_value, collect
 from modelkeep.registry import searching
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
@@ -26,7 +26,7 @@ def create(
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
-    collected = _collect(tags)
+    collected = collect(tags)
     texts.check_optional(description, "description", texts.DESCRIPTION_LIMIT)
     with Change(actor, registry) as change:
         holder = rows.find(change.tx, name)
@@ -37,10 +37,6 @@ def create(
             rows.set_tag(change.tx, model_id, key, value)
         change.record("model.created", model_id, model=name, description=description, tags=collected)
         return rows.get(change.tx, name)
-
-
-def _collect(given: list[Tag] | None) -> dict[str, str]:
-    return tags.collect(given)
 
 
 def _taken(holder: Model, for_prompt: bool) -> AlreadyExists:
@@ -153,7 +149,7 @@ def set_tag(actor: Actor, registry: Registry, name: str, key: str, value: str | 
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
     names.check_key(key)
-    text = tags.check_value(value)
+    text = check_value(value)
     with Change(actor, registry) as change:
         model_id = rows.get_id(change.tx, name)
         if rows.set_tag(change.tx, model_id, key, text):

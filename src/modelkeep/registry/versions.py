@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from modelkeep.domain import actors, models, names, stages, tags, texts, versions
+from modelkeep.domain import actors, models, names, stages, texts, versions
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.logged_models import REGISTRATIONS_TAG
 from modelkeep.domain.paging import Page
-from modelkeep.domain.tags import Tag
+from modelkeep.domain.tags import Tag, check_value, collect
 from modelkeep.domain.versions import Version
 from modelkeep.registry import promotions, searching, sources
 from modelkeep.registry.changes import Change
@@ -40,7 +40,7 @@ def register(
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
-    collected = _collect(tags)
+    collected = collect(tags)
     texts.check_optional(run_id, "run_id", texts.NAME_LIMIT)
     texts.check_optional(run_link, "run_link", texts.SOURCE_LIMIT)
     texts.check_optional(model_id, "model_id", texts.NAME_LIMIT)
@@ -100,10 +100,6 @@ def _list_registration(change: Change, version: Version) -> None:
             key=REGISTRATIONS_TAG,
             value=value,
         )
-
-
-def _collect(given: list[Tag] | None) -> dict[str, str]:
-    return tags.collect(given)
 
 
 def get(actor: Actor, registry: Registry, name: str, version: str | int) -> Version:
@@ -228,7 +224,7 @@ def set_tag(
     names.check_model_name(name)
     number = names.check_version(version)
     names.check_key(key)
-    text = tags.check_value(value)
+    text = check_value(value)
     with Change(actor, registry) as change:
         owner = rows.get_owner(change.tx, name, number)
         if rows.set_tag(change.tx, owner, number, key, text):
