@@ -244,6 +244,7 @@ def test_what_a_killed_server_left_is_gone_after_a_start(tmp_path: Path) -> None
 
 
 def test_a_read_only_server_takes_no_files(tmp_path: Path) -> None:
+    start_server(tmp_path / "data").stop()
     with start_server(tmp_path / "data", "--read-only") as server:
         reply = ask(server, "PUT", f"{FILES}/a", b"hello")
 
