@@ -22,6 +22,8 @@ from modelkeep.storage import experiments as experiment_rows
 from modelkeep.storage import runs as rows
 from modelkeep.storage.sqlite import Transaction
 
+MODEL_JSON_LEVELS = 100
+
 
 def create(
     actor: Actor,
@@ -288,8 +290,25 @@ def _described(model_json: str) -> dict[str, Any]:
         raise Invalid(f"Model json is missing mandatory fields: {sorted(missing)}")
     if not isinstance(model["flavors"], dict):
         raise Invalid("Model json is wrong: 'flavors' must be an object.")
+    # How deep Python's own parser goes depends on its release, so the bound is ours.
+    if _is_deeper(model, MODEL_JSON_LEVELS):
+        raise Invalid(f"Model json is nested deeper than {MODEL_JSON_LEVELS} levels.")
     kept = {key: model[key] for key in ("run_id", "artifact_path", "utc_time_created", "model_uuid") if key in model}
     return kept | {"flavors": {name: _without_config(flavor) for name, flavor in model["flavors"].items()}}
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    current = [value]
+    for _ in range(levels):
+        current = [
+            inner
+            for each in current
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not current:
+            return False
+    return True
 
 
 def _without_config(flavor: Any) -> Any:
