@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import fill, load, report, servers
+from bench import fill, load, report, servers, wrk
 from bench.cases import CASES, Case, Requests
 
+# How many different requests wrk is given; a server that answers more in its time would see the first ones again.
+WRITES_RENDERED = 40_000
+READS_RENDERED = 1_000
 TITLES = {"modelkeep": "Modelkeep", "mlflow": "MLflow"}
 
 
@@ -148,20 +151,20 @@ def _row(case: Case, sides: dict[str, Side], options: argparse.Namespace) -> rep
         _compare(case, sides)
     connections = case.connections or options.connections
     seconds = options.seconds if case.needed else options.seconds / 2
-    loads = {
-        place: load.run(
-            side.server.address,
-            side.requests(case).__next__,
-            connections=connections,
-            seconds=seconds,
-            warm_up=options.warm_up,
-            at_least=3 * connections,
-        )
-        for place, side in sides.items()
-    }
+    loads = {place: _load(case, side, connections, seconds, options.warm_up) for place, side in sides.items()}
     for place, seen in loads.items():
         print(_progress(case, connections, sides[place].server.kind, seen), flush=True)
     return report.Row(case, connections, loads.get("ours"), loads.get("theirs"))
+
+
+def _load(case: Case, side: Side, connections: int, seconds: float, warm_up: float) -> load.Load:
+    address, requests = side.server.address, side.requests(case).__next__
+    if wrk.is_installed() and case.units_per_request == 1:
+        different = WRITES_RENDERED if case.gist is None else READS_RENDERED
+        return wrk.run(address, requests, requests=different, connections=connections, seconds=seconds, warm_up=warm_up)
+    return load.run(
+        address, requests, connections=connections, seconds=seconds, warm_up=warm_up, at_least=3 * connections
+    )
 
 
 def _progress(case: Case, connections: int, kind: str, seen: load.Load) -> str:

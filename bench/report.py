@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import wrk
 from bench.cases import Case
 from bench.load import Load
 
@@ -184,6 +185,7 @@ def machine() -> list[str]:
     cores = len(os.sched_getaffinity(0))
     return [
         f"machine: {_processor()}, {cores} cores, {memory:.0f} GiB of memory",
+        f"load: {'wrk, but for log-batch' if wrk.is_installed() else 'the generator in bench/load.py'}",
         f"system: {platform.system()} {platform.release().split('-')[0]}, {platform.machine()}",
         f"Python {platform.python_version()}",
     ]
