@@ -105,7 +105,7 @@ def _wrk(address: Address, script: Path, connections: int, seconds: float, envir
     load.errors["not a 200"] += int(refused[1]) if refused else 0
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
     load.errors["broken connection"] += sum(map(int, broken.groups())) if broken else 0
-    load.errors += type(load.errors)()  # drops what is zero
+    load.errors = +load.errors  # drops what is zero
     load.answers = int(total[1]) - (int(refused[1]) if refused else 0)
     load.p50, load.p99 = _latency(said, "50%"), _latency(said, "99%")
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

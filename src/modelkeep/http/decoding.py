@@ -68,10 +68,7 @@ class Decoder:
         given = self.query_fields(query)
         if not self._is_text:
             return self.fields(given)
-        for name in self._required:
-            if not given.get(name):
-                required(None, self._on_the_wire[name])
-        return self._nothing | given
+        return self._complete(self._nothing | given)
 
     def query_fields(self, query: str) -> dict[str, Any]:
         """The known fields of a query string, by name."""
@@ -88,11 +85,15 @@ class Decoder:
         return _convert(_snake(given), self._type)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
+        return self._complete({name: getattr(request, name) for name in self._fields})
+
+    def _complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The same arguments, when nothing that is required is missing."""
         for name in self._required:
-            value = getattr(request, name)
+            value = arguments[name]
             if value is None or value == "":
                 required(None, self._on_the_wire[name])
-        return {name: getattr(request, name) for name in self._fields}
+        return arguments
 
 
 def _pairs(query: str) -> Iterator[tuple[str, str]]:
