@@ -20,6 +20,7 @@ from modelkeep.api.table import CALLS
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, ModelkeepError, TooLarge
 from modelkeep.http.decoding import BODY_LIMIT, Decoder
+from modelkeep.http.measuring import Measures, Tally
 from modelkeep.http.responding import Headers, Receive, Scope
 from modelkeep.http.writing import Writes
 from modelkeep.registry import idempotency
@@ -32,21 +33,24 @@ LONGEST_WAIT = 20
 POLL_SECONDS = 0.25
 # The key of a tag may hold slashes, which arrive decoded.
 _FIELD = {"tag_key": ".+"}
+_NO_FIELDS: dict[str, str] = {}
 _PREFIXES = ("/api/{version}/", "/ajax-api/{version}/")
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """A call with its verb and decoder, ready to be used."""
+    """A call with its verb and decoder, ready to be used.
+
+    Attributes:
+        tally: counts its answers.
+        is_point: a bounded read whose whole request is its query.
+    """
 
     call: Call
     verb: Verb
     decoder: Decoder
-
-    @property
-    def name(self) -> str:
-        """The call's name in metrics and logs."""
-        return self.call.verb
+    tally: Tally
+    is_point: bool
 
 
 def resolve(name: str) -> Verb:
@@ -65,12 +69,13 @@ def resolve(name: str) -> Verb:
 class Routes:
     """Where each method and path leads."""
 
-    def __init__(self, calls: tuple[Call, ...] = CALLS):
+    def __init__(self, measures: Measures, calls: tuple[Call, ...] = CALLS):
         self.calls = calls
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Endpoint]]] = []
         for call in calls:
-            endpoint = Endpoint(call, resolve(call.verb), Decoder(call))
+            is_point = call.method == "GET" and call.cost == "point" and "{" not in call.path
+            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb), is_point)
             for prefix in _PREFIXES:
                 self._add(prefix.format(version=call.version) + call.path, call.method, endpoint)
 
@@ -88,15 +93,15 @@ class Routes:
                 return
         self._patterns.append((re.compile(pattern), {method: endpoint}))
 
-    def find(self, path: str) -> tuple[dict[str, Endpoint], dict[str, str]] | None:
-        """The endpoints of a path by method, with the fields that stand in the path."""
+    def find(self, path: str) -> tuple[dict[str, Endpoint], dict[str, str]]:
+        """The endpoints of a path by method, with the fields that stand in the path; none where there is no call."""
         methods = self._exact.get(path)
         if methods is not None:
-            return methods, {}
+            return methods, _NO_FIELDS
         for pattern, methods in self._patterns:
             if match := pattern.fullmatch(path):
                 return methods, match.groupdict()
-        return None
+        return {}, _NO_FIELDS
 
 
 class Api:
@@ -115,16 +120,35 @@ class Api:
         self._stopping = True
         self.writes.wake()
 
+    def read(self, endpoint: Endpoint, actor: Actor, query: bytes) -> bytes:
+        """The JSON body of a bounded read, made here and now.
+
+        Raises:
+            ModelkeepError: what the verb refused, or what was wrong with the request.
+        """
+        arguments = endpoint.decoder.query(query.decode("ascii", "replace"))
+        return self._body(endpoint.call, endpoint.verb(actor, self._registry, **arguments))
+
     async def answer(
-        self, endpoint: Endpoint, path_fields: dict[str, str], actor: Actor, scope: Scope, receive: Receive
+        self,
+        endpoint: Endpoint,
+        path_fields: dict[str, str],
+        actor: Actor,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
     ) -> bytes:
         """The JSON body of a successful answer.
 
         Raises:
             ModelkeepError: what the verb refused, or what was wrong with the request.
         """
-        arguments = await self._arguments(endpoint, path_fields, scope, receive)
         call, verb, registry = endpoint.call, endpoint.verb, self._registry
+        query = scope["query_string"].decode("ascii", "replace")
+        if call.method == "GET" and (query or path_fields):
+            arguments = endpoint.decoder.query(query, path_fields)
+        else:
+            arguments = _arguments(endpoint, path_fields, query, headers, await read_body(headers, receive))
         if call.waits:
             return await self._wait(endpoint, actor, arguments)
         if call.action == "read" or call.method == "GET":
@@ -132,14 +156,17 @@ class Api:
                 return self._body(call, verb(actor, registry, **arguments))
             work = lambda: self._body(call, verb(actor, registry, **arguments))  # noqa: E731
             return await self._loop.run_in_executor(self._readers, work)
-        key = _header(scope, b"idempotency-key") if call.creates else None
+        key = headers.get(b"idempotency-key") if call.creates else None
         if key is None:
-            return self._body(call, await self.writes.submit(lambda: verb(actor, registry, **arguments), call.is_long))
-        fingerprint = _fingerprint(call, arguments)
-        return await self.writes.submit(
-            lambda: idempotency.once(
-                actor, registry, key, fingerprint, lambda: self._body(call, verb(actor, registry, **arguments))
+            return self._body(
+                call, await self.writes.submit(actor, lambda: verb(actor, registry, **arguments), call.is_long)
             )
+        given, fingerprint = key.decode("latin-1"), _fingerprint(call, arguments)
+        return await self.writes.submit(
+            actor,
+            lambda: idempotency.once(
+                actor, registry, given, fingerprint, lambda: self._body(call, verb(actor, registry, **arguments))
+            ),
         )
 
     async def _wait(self, endpoint: Endpoint, actor: Actor, arguments: dict[str, Any]) -> bytes:
@@ -161,23 +188,20 @@ class Api:
     def _body(self, call: Call, result: Any) -> bytes:
         return b"{}" if call.reply is None else self._encode(call.reply(result))
 
-    async def _arguments(
-        self, endpoint: Endpoint, path_fields: dict[str, str], scope: Scope, receive: Receive
-    ) -> dict[str, Any]:
-        method, decoder = scope["method"], endpoint.decoder
-        query = scope["query_string"].decode("ascii", "replace")
-        if method == "GET" and (query or path_fields):
-            return decoder.fields(decoder.query_fields(query) | path_fields) if path_fields else decoder.query(query)
-        data = await read_body(scope, receive)
-        if method in ("POST", "PUT"):
-            _check_content_type(scope)
-        if not data.strip() and query and method == "DELETE":
-            return decoder.fields(decoder.query_fields(query) | path_fields)
-        if method == "DELETE" and query:
-            _check_same(decoder.query_fields(query), decoder.body(data, path_fields))
-        if path_fields:
-            return decoder.body(data, path_fields)
-        return decoder.body(data)
+
+def _arguments(
+    endpoint: Endpoint, path_fields: dict[str, str], query: str, headers: dict[bytes, bytes], data: bytes
+) -> dict[str, Any]:
+    """The verb's arguments from a request's body; of a DELETE without one, from its query."""
+    method, decoder = endpoint.call.method, endpoint.decoder
+    if method in ("POST", "PUT"):
+        if headers.get(b"content-type") != b"application/json":
+            _check_content_type(headers)
+    elif method == "DELETE" and query:
+        if not data.strip():
+            return decoder.query(query, path_fields)
+        _check_same(decoder.query_fields(query), decoder.body(data, path_fields))
+    return decoder.body(data, path_fields)
 
 
 def _fingerprint(call: Call, arguments: dict[str, Any]) -> str:
@@ -193,50 +217,37 @@ def _check_same(query: dict[str, Any], body: dict[str, Any]) -> None:
             raise Invalid(f"The parameter '{name}' differs between the query and the body. Give it once.")
 
 
-def _check_content_type(scope: Scope) -> None:
-    content_type = _header(scope, b"content-type")
-    if content_type is None:
+def _check_content_type(headers: dict[bytes, bytes]) -> None:
+    if b"content-type" not in headers:
         raise Invalid("Bad Request. Content-Type header is missing.")
+    content_type = headers[b"content-type"].decode("latin-1")
     if content_type.split(";")[0].strip().lower() != "application/json":
         raise Invalid(f"Bad Request. Content-Type must be one of ['application/json'], got {content_type[:80]!r}.")
 
 
-def _header(scope: Scope, name: bytes) -> str | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return None
-
-
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     """A request's whole body.
 
     Raises:
         TooLarge: it is over BODY_LIMIT; what is too long by its own account is not read at all.
         ModelkeepError: the client went away.
     """
-    announced = _header(scope, b"content-length")
+    announced = headers.get(b"content-length")
     if announced is not None and announced.isdigit() and int(announced) > BODY_LIMIT:
         raise _too_large()
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _cut_short()
-    if not message.get("more_body", False):
-        body = message.get("body", b"")
-        if len(body) > BODY_LIMIT:
-            raise _too_large()
-        return body
-    chunks = [message.get("body", b"")]
-    size = len(chunks[0])
-    while message.get("more_body", False):
+    chunks: list[bytes] = []
+    size = 0
+    while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _cut_short()
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        chunk = message.get("body", b"")
+        size += len(chunk)
         if size > BODY_LIMIT:
             raise _too_large()
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join([*chunks, chunk]) if chunks else chunk
+        chunks.append(chunk)
 
 
 def _cut_short() -> ModelkeepError:

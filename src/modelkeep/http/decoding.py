@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
 from urllib.parse import unquote_plus
 
@@ -63,17 +62,26 @@ class Decoder:
         """The verb's arguments from values by name, such as those of a query."""
         return self._arguments(_convert(given, self._type))
 
-    def query(self, query: str) -> dict[str, Any]:
+    def query(self, query: str, path_fields: dict[str, str] | None = None) -> dict[str, Any]:
         """The verb's arguments from a query string; fields that are lists are repeated."""
-        given = self.query_fields(query)
+        if path_fields:
+            return self.fields(self.query_fields(query) | path_fields)
         if not self._is_text:
-            return self.fields(given)
-        return self._complete(self._nothing | given)
+            return self.fields(self.query_fields(query))
+        return self._complete(self._nothing | self.query_fields(query))
 
     def query_fields(self, query: str) -> dict[str, Any]:
         """The known fields of a query string, by name."""
+        # A third of the cost of a point read went into urllib's parse_qsl, which unquotes what has nothing quoted.
         given: dict[str, Any] = {}
-        for name, value in _pairs(query):
+        parts = query.split("&") if query else ()
+        if len(parts) > FIELDS_LIMIT:
+            raise Invalid(f"The query string has more than {FIELDS_LIMIT:,} fields.")
+        is_quoted = "%" in query or "+" in query
+        for part in parts:
+            name, _, value = part.partition("=")
+            if is_quoted:
+                name, value = _unquoted(name), _unquoted(value)
             if name in self._lists:
                 given.setdefault(name, []).append(value)
             elif name in self._known:
@@ -96,19 +104,7 @@ class Decoder:
         return arguments
 
 
-def _pairs(query: str) -> Iterator[tuple[str, str]]:
-    # A third of the cost of a point read went into urllib's parse_qsl, which unquotes what has nothing quoted.
-    parts = query.split("&") if query else []
-    if len(parts) > FIELDS_LIMIT:
-        raise Invalid(f"The query string has more than {FIELDS_LIMIT:,} fields.")
-    for part in parts:
-        name, _, value = part.partition("=")
-        yield _unquoted(name), _unquoted(value)
-
-
 def _unquoted(text: str) -> str:
-    if "%" not in text and "+" not in text:
-        return text
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:

@@ -30,23 +30,24 @@ class Guard:
         self.host_is_allowed = lru_cache(maxsize=1024)(self._host_is_allowed)
         self._origin_is_allowed = lru_cache(maxsize=1024)(self._check_origin)
 
-    def check(self, method: str, path: str, host: str, origin: str | None) -> None:
+    def check(self, method: str, path: str, host: bytes, origin: bytes | None) -> None:
         """Raise PermissionDenied when the headers do not fit.
 
         `/health` and `/version` are exempt from the Host check, for load balancers.
         """
         if not self.host_is_allowed(host) and path not in ("/health", "/version"):
             raise PermissionDenied(
-                f"Invalid Host header {host[:200]!r} - possible DNS rebinding attack detected. "
+                f"Invalid Host header {_text(host[:200])!r} - possible DNS rebinding attack detected. "
                 "If this is the server's name, start it with --allowed-hosts."
             )
         if origin is not None and method in _WRITES and not self._origin_is_allowed(origin, host):
             raise PermissionDenied(
-                f"Cross-origin request blocked: the page at {origin[:200]!r} may not write here. "
+                f"Cross-origin request blocked: the page at {_text(origin[:200])!r} may not write here. "
                 "If it is yours, start the server with --allowed-hosts."
             )
 
-    def _check_origin(self, origin: str, host: str) -> bool:
+    def _check_origin(self, given: bytes, given_host: bytes) -> bool:
+        origin, host = _text(given), _text(given_host)
         try:
             parts = urlsplit(origin)
             name = "" if "@" in parts.netloc else parts.netloc
@@ -54,7 +55,8 @@ class Guard:
             return False
         return bool(name) and (name.lower() == host.lower() or self._is_local(name) or self._is_listed(name))
 
-    def _host_is_allowed(self, host: str) -> bool:
+    def _host_is_allowed(self, given: bytes) -> bool:
+        host = _text(given)
         return self._is_local(host) or self._is_private(host) or self._is_listed(host)
 
     def _is_listed(self, host: str) -> bool:
@@ -72,6 +74,10 @@ class Guard:
     def _is_private(self, host: str) -> bool:
         address = _address(_bare(host))
         return address is not None and address.is_private
+
+
+def _text(header: bytes) -> str:
+    return header.decode("latin-1")
 
 
 def _bare(host: str) -> str:

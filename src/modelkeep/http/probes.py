@@ -99,11 +99,11 @@ class Proxies:
     def __init__(self, networks: tuple[str, ...]):
         self._networks = tuple(ipaddress.ip_network(network, strict=False) for network in networks)
 
-    def host(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
+    def host(self, scope: Scope, headers: dict[bytes, bytes]) -> bytes:
         """The Host the client asked for."""
         if self._networks and b"x-forwarded-host" in headers and self._trusts(scope):
-            return headers[b"x-forwarded-host"].split(b",")[0].strip().decode("latin-1")
-        return headers.get(b"host", b"").decode("latin-1")
+            return headers[b"x-forwarded-host"].split(b",")[0].strip()
+        return headers.get(b"host", b"")
 
     def believed(self, scope: Scope, headers: dict[bytes, bytes]) -> Scope:
         """The scope with the scheme and Host that the client used, for the addresses that pages show."""
@@ -111,7 +111,7 @@ class Proxies:
             return scope
         scheme = headers.get(b"x-forwarded-proto", scope["scheme"].encode()).split(b",")[0].strip().decode("latin-1")
         others = [(name, value) for name, value in scope["headers"] if name != b"host"]
-        return {**scope, "scheme": scheme, "headers": [*others, (b"host", self.host(scope, headers).encode("latin-1"))]}
+        return {**scope, "scheme": scheme, "headers": [*others, (b"host", self.host(scope, headers))]}
 
     def client(self, scope: Scope) -> str:
         """The address of the client, for the log."""

@@ -61,9 +61,9 @@ async def receive_artifact(
             await thread.run(lambda upload: None)  # once it is begun; what does not fit is refused unsent
         await _receive(thread, receive, limit)
         await thread.run(lambda upload: upload.finish())
-        lease = await writes.submit(lambda: artifacts.reserve(actor, registry, path, thread.upload))
+        lease = await writes.submit(actor, lambda: artifacts.reserve(actor, registry, path, thread.upload))
         await thread.run(lambda upload: upload.keep())
-        stored = await writes.submit(lambda: artifacts.commit(actor, registry, path, thread.upload, lease))
+        stored = await writes.submit(actor, lambda: artifacts.commit(actor, registry, path, thread.upload, lease))
     except BaseException:
         # Awaited, so that nothing is left on the disk by the time the caller hears of it.
         await thread.stop()

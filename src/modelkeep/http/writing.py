@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from modelkeep.domain.actors import Actor
 from modelkeep.registry import commits
 from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
@@ -33,14 +34,14 @@ class Writes:
         self._busy = False
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def submit(self, work: Callable[[], Any], is_long: bool = False) -> asyncio.Future[Any]:
-        """Queue `work`, which calls verbs; the future is resolved when its commit is durable.
+    def submit(self, actor: Actor, work: Callable[[], Any], is_long: bool = False) -> asyncio.Future[Any]:
+        """Queue `work`, which calls verbs for `actor`; the future is resolved when its commit is durable.
 
         Args:
             is_long: it may take longer than the loop can spare, so its batch runs in a thread.
         """
         future = self._loop.create_future()
-        self._queue.append(Job(work, future, is_long))
+        self._queue.append(Job(work, actor, future, is_long))
         if not self._busy:
             self._busy = True
             # Not at once: the requests that arrived together with this one join its batch.

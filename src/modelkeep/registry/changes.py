@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
 from typing import Any
 
@@ -30,7 +29,7 @@ class Change:
             raise PermissionDenied("This registry is served read-only, so nothing can be changed here.")
         self._actor = actor
         self._registry = registry
-        self._id = os.urandom(12).hex()
+        self._id = next(registry.change_ids)
         self._recorded = False
         self.now = registry.clock()
 

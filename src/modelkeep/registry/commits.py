@@ -1,7 +1,8 @@
 """A batch: the work of many callers under one commit, so that one fsync carries them all.
 
-Each piece of work calls verbs, and each verb runs in a savepoint of its own: one that fails takes nothing of its
-neighbours with it. When the commit fails, for whatever reason, nobody is told that anything was kept.
+Each piece of work calls verbs, and one that fails takes nothing of its neighbours with it: if it had changed something
+by then, the batch is undone and done again with a savepoint for each verb. When the commit fails, for whatever reason,
+nobody is told that anything was kept.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError, Unavailable
 from modelkeep.storage.sqlite import Database, explain
 
@@ -26,10 +28,12 @@ MOST_SECONDS = 0.005
 class Job:
     """Work for a batch, and how it ended: `error` is None when it succeeded. `waiter` is the caller's own.
 
-    A job with `is_long` may take longer than an event loop can spare.
+    The work may be done twice, and must have no other effect than on the database and on `actor`. A job with `is_long`
+    may take longer than an event loop can spare.
     """
 
     work: Callable[[], Any]
+    actor: Actor | None = None
     waiter: Any = None
     is_long: bool = False
     result: Any = None
@@ -49,17 +53,28 @@ def run(database: Database, queue: deque[Job], *, long_too: bool = True) -> list
         while queue and len(done) < MOST_JOBS and (long_too or not queue[0].is_long):
             job = queue.popleft()
             done.append(job)
-            try:
-                job.result = job.work()
-            except ModelkeepError as error:
-                job.error = error
-            except Exception as error:
-                job.error = explain(error)
-            if not database.in_transaction or time.monotonic() > deadline:
+            _do(job)
+            if database.spoiled or not database.in_transaction or time.monotonic() > deadline:
                 break
+        if database.spoiled:
+            database.start_over()
+            for job in done:
+                _do(job)
     finally:
         database.leave()
     return done
+
+
+def _do(job: Job) -> None:
+    job.error = job.result = None
+    if job.actor is not None:
+        job.actor.change_ids.clear()
+    try:
+        job.result = job.work()
+    except ModelkeepError as error:
+        job.error = error
+    except Exception as error:
+        job.error = explain(error)
 
 
 def commit(database: Database, done: list[Job]) -> list[Job]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,12 @@ def now_milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _change_ids() -> Iterator[str]:
+    # Random once, not at each change: that took a fiftieth of a small one.
+    prefix = os.urandom(9).hex()
+    return (f"{prefix}{number:06x}" for number in itertools.count(1))
+
+
 @dataclass(slots=True)
 class Registry:
     """An open registry.
@@ -26,6 +34,7 @@ class Registry:
         blobs: where the bytes are.
         clock: returns UTC milliseconds.
         read_only: refuse every change.
+        change_ids: the ids of its changes to come, unique among all processes.
     """
 
     folder: Path
@@ -33,3 +42,4 @@ class Registry:
     blobs: LocalBlobs
     clock: Callable[[], int] = field(default=now_milliseconds)
     read_only: bool = False
+    change_ids: Iterator[str] = field(default_factory=_change_ids)

@@ -168,12 +168,10 @@ def _of_store(tx: Transaction, source: str, rest: str, run_id: str | None, logge
 def _check_path(source: str, path: str) -> None:
     decoded = path
     for _ in range(10):
-        further = unquote(decoded)
-        if further == decoded:
+        if "%" not in decoded or (further := unquote(decoded)) == decoded:
             break
         decoded = further
-    segments = re.split(r"[/\\]", decoded)
-    if ".." in segments or "\0" in decoded or not decoded.strip("/"):
+    if (".." in decoded and ".." in re.split(r"[/\\]", decoded)) or "\0" in decoded or not decoded.strip("/"):
         raise Invalid(
             f"Invalid model version source: '{source}'. It must name a folder, without '..' in it however it is written."
         )

@@ -147,7 +147,21 @@ def insert(tx: Transaction, version: Version) -> None:
         VALUES (:model_id, :number, :current_stage, :status, :source, :storage_location, :run_id, :run_link,
             :logged_model_id, :description, :user_id, :creation_timestamp, :last_updated_timestamp)
         """,
-        {field: getattr(version, field) for field in version.__slots__},
+        {
+            "model_id": version.model_id,
+            "number": version.number,
+            "current_stage": version.current_stage,
+            "status": version.status,
+            "source": version.source,
+            "storage_location": version.storage_location,
+            "run_id": version.run_id,
+            "run_link": version.run_link,
+            "logged_model_id": version.logged_model_id,
+            "description": version.description,
+            "user_id": version.user_id,
+            "creation_timestamp": version.creation_timestamp,
+            "last_updated_timestamp": version.last_updated_timestamp,
+        },
     )
     if version.tags:
         tx.many(
