@@ -11,7 +11,7 @@ import pytest
 
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError, NotFound, Unavailable
-from modelkeep.registry import commits, models, opening, versions
+from modelkeep.registry import commits, events, models, opening, versions
 from modelkeep.registry.commits import Job
 
 
@@ -63,6 +63,47 @@ def test_a_job_that_fails_half_way_leaves_nothing(registry):
 
     assert isinstance(job.error, NotFound)
     assert models.get(actor(), registry, "one").description is None
+
+
+def test_a_job_that_fails_half_way_leaves_its_neighbours_in_the_batch_alone(registry):
+    ann = actor()
+
+    def half():
+        versions.register(actor(), registry, "one", "s3://bucket/model")  # a whole verb, which is kept
+        with registry.database.write() as tx:
+            tx.run("UPDATE models SET description = 'half' WHERE name = :name", {"name": "one"})
+            raise NotFound("on purpose")
+
+    jobs = run_batch(
+        registry,
+        [
+            lambda: models.create(ann, registry, "one"),
+            half,
+            lambda: models.update(ann, registry, "one", "whole"),
+        ],
+    )
+
+    assert [type(job.error) for job in jobs] == [type(None), NotFound, type(None)]
+    kept = models.get(actor(), registry, "one")
+    assert (kept.description, [version.number for version in kept.latest_versions]) == ("whole", [1])
+    recorded = [event.kind for event in events.page(actor(), registry)]
+    assert recorded == ["experiment.created", "model.created", "version.registered", "model.updated"]
+
+
+def test_a_job_that_is_done_twice_names_its_change_once(registry):
+    ann = actor()
+
+    def half():
+        with registry.database.write() as tx:
+            tx.run("UPDATE models SET description = 'half'", {})
+            raise NotFound("on purpose")
+
+    jobs = deque([Job(lambda: models.create(ann, registry, "one"), ann), Job(half)])
+    done = commits.run_and_commit(registry.database, jobs)
+
+    assert isinstance(done[1].error, NotFound)
+    (change_id,) = ann.change_ids
+    assert events.page(actor(), registry)[-1].change_id == change_id
 
 
 def test_a_batch_is_bounded_and_the_rest_waits_for_the_next(registry):

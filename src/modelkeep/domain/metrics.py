@@ -79,11 +79,23 @@ def check(metrics: Iterable[Given], path: str = "metrics[{}].") -> list[Point]:
     """
     points: list[Point] = []
     keys: set[str] = set()
+    largest, latest = LARGEST, texts.INT64_MAX
     for index, metric in enumerate(metrics):
-        key = metric.key
+        key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
+        if (  # as nearly all of a batch are
+            type(key) is str
+            and type(value) is float
+            and type(timestamp) is int
+            and type(step) is int
+            and key in keys
+            and 0 <= timestamp <= latest
+            and 0 <= step <= latest
+            and -largest <= value <= largest
+        ):
+            points.append((key, timestamp, step, value, 0))
+            continue
         if type(key) is not str or key not in keys:
             keys.add(key := names.check_key(key, path.format(index) + "key"))
-        value, timestamp, step = metric.value, metric.timestamp, metric.step
         if type(value) is not float:
             value = _number(value, path.format(index) + "value")
         if type(timestamp) is not int or not 0 <= timestamp <= texts.INT64_MAX:

@@ -21,22 +21,31 @@ _MOST = 512  # rows of one statement; a longer text would not fit apsw's cache o
 def write(tx: Transaction, insert: str, owner: Any, rows: Sequence[Sequence[Any]], conflict: str) -> None:
     """Insert rows of one owner: 1,000 of them in six steps.
 
-    Statements have 1, 2, 4, … or 512 rows, so that ten compiled ones serve every number of rows.
-
     Args:
         insert: `INSERT INTO … (owner, …)`, without its values.
         owner: the first column of every row, such as the run's id; `rows` leave it out.
         conflict: the `ON CONFLICT` clause. It meets the rows in their order.
     """
-    start, left = 0, len(rows)
+    if rows:
+        write_flat(tx, insert, list(chain.from_iterable(rows)), len(rows[0]), conflict, (owner,))
+
+
+def write_flat(
+    tx: Transaction, insert: str, values: Sequence[Any], width: int, conflict: str, first: tuple[Any, ...] = ()
+) -> None:
+    """As `write`, with the values of all rows one after the other, `width` of them a row after those in `first`.
+
+    Statements have 1, 2, 4, … or 512 rows, so that ten compiled ones serve every number of rows.
+    """
+    start, left = 0, len(values) // width
     while left:
         size = min(1 << (left.bit_length() - 1), _MOST)
-        part = rows[start : start + size]
-        tx.many(_statement(insert, len(part[0]), size, conflict), [(owner, *chain.from_iterable(part))])
-        start, left = start + size, left - size
+        end = start + size * width
+        tx.run(_statement(insert, len(first), width, size, conflict), (*first, *values[start:end]))
+        start, left = end, left - size
 
 
 @lru_cache(256)
-def _statement(insert: str, width: int, size: int, conflict: str) -> str:
-    row = f"(?1{',?' * width})"
-    return f"{insert} VALUES {','.join([row] * size)} {conflict}"
+def _statement(insert: str, shared: int, width: int, size: int, conflict: str) -> str:
+    row = ",".join([f"?{number}" for number in range(1, shared + 1)] + ["?"] * width)
+    return f"{insert} VALUES {','.join([f'({row})'] * size)} {conflict}"

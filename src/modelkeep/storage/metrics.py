@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import Any
 
 from modelkeep.domain.metrics import Metric, Point
@@ -10,6 +11,9 @@ from modelkeep.storage import bulk
 from modelkeep.storage.sqlite import Row, Transaction
 
 _NAN = float("nan")
+# (step, timestamp, value) of a point.
+_AGE = itemgetter(2, 1, 3)
+_OF_KEY = "latest_metrics l JOIN metrics m ON m.series = l.series WHERE l.run_id = :run_id AND l.key = :key"
 
 
 def insert(tx: Transaction, run_id: str, points: list[Point]) -> None:
@@ -17,29 +21,46 @@ def insert(tx: Transaction, run_id: str, points: list[Point]) -> None:
 
     The newest of a key is the one with the highest (step, timestamp, value), as in MLflow; NaN counts as 0.
     """
+    by_key: dict[str, list[Point]] = {}
+    for point in points:
+        known = by_key.get(point[0])
+        if known is None:
+            by_key[point[0]] = [point]
+        else:
+            known.append(point)
     bulk.write(
         tx,
-        "INSERT INTO metrics (run_id, key, timestamp, step, value, is_nan)",
+        "INSERT INTO latest_metrics (run_id, key, timestamp, step, value, is_nan)",
         run_id,
-        points,
-        "ON CONFLICT DO NOTHING",
-    )
-    newest: dict[str, tuple[str, int, int, float, int]] = {}
-    for key, timestamp, step, value, is_nan in points:
-        known = newest.get(key)
-        if known is None or (step, timestamp, value) > known[1:4]:
-            newest[key] = (key, step, timestamp, value, is_nan)
-    bulk.write(
-        tx,
-        "INSERT INTO latest_metrics (run_id, key, step, timestamp, value, is_nan)",
-        run_id,
-        list(newest.values()),
+        [max(measured, key=_AGE) for measured in by_key.values()],
         """
         ON CONFLICT (run_id, key) DO UPDATE
             SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
             WHERE (excluded.step, excluded.timestamp, excluded.value)
                 > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
         """,
+    )
+    values: list[int | float] = []
+    for key, series in _series(tx, run_id, list(by_key)):
+        for _, timestamp, step, value, is_nan in by_key[key]:
+            values += (series, timestamp, step, value, is_nan)
+    bulk.write_flat(
+        tx, "INSERT INTO metrics (series, timestamp, step, value, is_nan)", values, 5, "ON CONFLICT DO NOTHING"
+    )
+
+
+def _series(tx: Transaction, run_id: str, keys: list[str]) -> list[Row]:
+    if len(keys) == 1:
+        return tx.all(
+            "SELECT key, series FROM latest_metrics WHERE run_id = :run_id AND key = :key",
+            {"run_id": run_id, "key": keys[0]},
+        )
+    return tx.all(
+        """
+        SELECT key, series FROM latest_metrics
+        WHERE run_id = :run_id AND key IN (SELECT value FROM json_each(:keys)) ORDER BY series
+        """,
+        {"run_id": run_id, "keys": json.dumps(keys)},
     )
 
 
@@ -60,13 +81,12 @@ def history(
     parameters: dict[str, Any] = {"run_id": run_id, "key": key, "limit": -1 if limit is None else limit}
     condition = ""
     if after is not None:
-        condition = "AND (timestamp, step, value, is_nan) > (:after0, :after1, :after2, :after3)"
+        condition = "AND (m.timestamp, m.step, m.value, m.is_nan) > (:after0, :after1, :after2, :after3)"
         parameters |= {f"after{index}": value for index, value in enumerate(after)}
     rows = tx.all(
         f"""
-        SELECT key, value, timestamp, step, is_nan, run_id FROM metrics
-        WHERE run_id = :run_id AND key = :key {condition}
-        ORDER BY timestamp, step, value, is_nan LIMIT :limit
+        SELECT l.key, m.value, m.timestamp, m.step, m.is_nan, l.run_id FROM {_OF_KEY} {condition}
+        ORDER BY m.timestamp, m.step, m.value, m.is_nan LIMIT :limit
         """,
         parameters,
     )
@@ -83,9 +103,10 @@ def histories(tx: Transaction, run_ids: list[str], key: str, limit: int) -> list
     """The first `limit` points of one key of several runs, by run, time, step and value."""
     rows = tx.all(
         """
-        SELECT key, value, timestamp, step, is_nan, run_id FROM metrics
-        WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND key = :key
-        ORDER BY run_id, timestamp, step, value, is_nan LIMIT :limit
+        SELECT l.key, m.value, m.timestamp, m.step, m.is_nan, l.run_id
+        FROM latest_metrics l JOIN metrics m ON m.series = l.series
+        WHERE l.run_id IN (SELECT value FROM json_each(:run_ids)) AND l.key = :key
+        ORDER BY l.run_id, m.timestamp, m.step, m.value, m.is_nan LIMIT :limit
         """,
         {"run_ids": json.dumps(run_ids), "key": key, "limit": limit},
     )
@@ -97,27 +118,27 @@ def outline(tx: Transaction, run_id: str, key: str, size: int) -> list[float]:
 
     Costs one look-up for each moment, however many points there are.
     """
-    parameters: dict[str, Any] = {"run_id": run_id, "key": key}
     ends = tx.one(
         """
-        SELECT (SELECT min(timestamp) FROM metrics WHERE run_id = :run_id AND key = :key),
-            (SELECT max(timestamp) FROM metrics WHERE run_id = :run_id AND key = :key)
+        SELECT l.series, (SELECT min(timestamp) FROM metrics WHERE series = l.series),
+            (SELECT max(timestamp) FROM metrics WHERE series = l.series)
+        FROM latest_metrics l WHERE l.run_id = :run_id AND l.key = :key
         """,
-        parameters,
+        {"run_id": run_id, "key": key},
     )
-    if ends is None or ends[0] is None:
+    if ends is None:
         return []
-    first, last = ends
+    series, first, last = ends
     moments = sorted({first + (last - first) * at // max(size - 1, 1) for at in range(size)})
     rows = tx.all(
         """
         SELECT (
             SELECT CASE WHEN is_nan = 0 THEN m.value END FROM metrics m
-            WHERE m.run_id = :run_id AND m.key = :key AND m.timestamp >= moment.value
+            WHERE m.series = :series AND m.timestamp >= moment.value
             ORDER BY m.timestamp, m.step, m.value, m.is_nan LIMIT 1)
         FROM json_each(:moments) AS moment
         """,
-        {**parameters, "moments": json.dumps(moments)},
+        {"series": series, "moments": json.dumps(moments)},
     )
     return [_NAN if value is None else value for (value,) in rows]
 
@@ -133,12 +154,11 @@ def sample(tx: Transaction, run_id: str, key: str, size: int, steps: tuple[int, 
     rows = tx.all(
         f"""
         WITH placed AS (
-            SELECT value, timestamp, step, is_nan,
-                row_number() OVER (ORDER BY step, timestamp, value, is_nan) AS place,
-                ntile(:size) OVER (ORDER BY step, timestamp, value, is_nan) AS part,
+            SELECT m.value, m.timestamp, m.step, m.is_nan,
+                row_number() OVER (ORDER BY m.step, m.timestamp, m.value, m.is_nan) AS place,
+                ntile(:size) OVER (ORDER BY m.step, m.timestamp, m.value, m.is_nan) AS part,
                 count(*) OVER () AS total
-            FROM metrics
-            WHERE run_id = :run_id AND key = :key {"AND step BETWEEN :first AND :last" if steps else ""}
+            FROM {_OF_KEY} {"AND m.step BETWEEN :first AND :last" if steps else ""}
         ), spread AS (
             SELECT *, lag(part, 1, 0) OVER (ORDER BY place) AS part_before FROM placed
         )

@@ -57,7 +57,7 @@ class Transaction:
         """Every row."""
         return self._connection.execute(sql, parameters).fetchall()
 
-    def run(self, sql: str, parameters: Parameters) -> int:
+    def run(self, sql: str, parameters: Parameters | Sequence[Any]) -> int:
         """Execute a change and return how many rows it touched."""
         self._connection.execute(sql, parameters)
         return self._connection.changes()

@@ -1,0 +1,86 @@
+"""A registry of an earlier schema keeps everything when a newer Modelkeep opens it."""
+
+import apsw
+import pytest
+
+from modelkeep.domain.actors import Actor
+from modelkeep.registry import metrics, opening, runs
+from modelkeep.storage import schema
+from modelkeep.storage.sqlite import FILE_NAME
+
+ACTOR = Actor("ann", "admin", True, "embedded")
+
+
+@pytest.fixture
+def older(tmp_path):
+    """Makes a data folder with the schema of a number, and lets rows be written to it."""
+
+    def make(number, rows):
+        folder = tmp_path / "data"
+        folder.mkdir(mode=0o700)
+        connection = apsw.Connection(str(folder / FILE_NAME))
+        for step, script in schema.migrations():
+            if step <= number:
+                connection.execute(script)
+        for table, row in rows:
+            connection.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.close()
+        return folder
+
+    return make
+
+
+def test_points_of_metrics_survive_being_given_a_series(older):
+    runs_before = [
+        ("runs", (run_id, 0, run_id, None, "RUNNING", 1, None, f"mlflow-artifacts:/0/{run_id}", "active", None))
+        for run_id in ("a" * 32, "b" * 32)
+    ]
+    points = [
+        ("a" * 32, key, 1000 + step, step, 0.0 if step == 3 else step / 7, int(step == 3))
+        for key in ("auc", "loss")
+        for step in range(5)
+    ]
+    points.append(("b" * 32, "auc", 1, 0, 0.5, 0))
+    latest = [("a" * 32, key, 4 / 7, 1004, 4, 0) for key in ("auc", "loss")] + [("b" * 32, "auc", 0.5, 1, 0, 0)]
+    folder = older(
+        1,
+        [
+            ("experiments", (0, "Default", "mlflow-artifacts:/0", "active", 1, 1)),
+            *runs_before,
+            *(("metrics", point) for point in points),
+            *(("latest_metrics", row) for row in latest),
+        ],
+    )
+
+    opening.prepare(folder)
+
+    registry = opening.open_registry(folder)
+    history = metrics.history(ACTOR, registry, "a" * 32, metric_key="loss").items
+    assert [(point.timestamp, point.step) for point in history] == [(1000 + step, step) for step in range(5)]
+    assert [point.value for point in history if point.step != 3] == [0.0, 1 / 7, 2 / 7, 4 / 7]
+    assert history[3].value != history[3].value
+    assert {metric.key: metric.value for metric in runs.get(ACTOR, registry, "a" * 32).metrics} == {
+        "auc": 4 / 7,
+        "loss": 4 / 7,
+    }
+    metrics.log(ACTOR, registry, "b" * 32, key="auc", value=0.75, timestamp=2)
+    assert [point.value for point in metrics.history(ACTOR, registry, "b" * 32, metric_key="auc").items] == [0.5, 0.75]
+    opening.close(registry)
+
+
+def test_a_folder_that_is_upgraded_has_the_schema_of_a_new_one(older, tmp_path):
+    upgraded = older(1, [])
+    opening.prepare(upgraded)
+    opening.prepare(tmp_path / "new")
+
+    assert _schema(upgraded) == _schema(tmp_path / "new")
+
+
+def _schema(folder):
+    connection = apsw.Connection(str(folder / FILE_NAME))
+    try:
+        return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    finally:
+        connection.close()
