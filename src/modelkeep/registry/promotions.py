@@ -53,7 +53,7 @@ def transition(
 
 def move(change: Change, owner: int, name: str, number: int, before: str, after: str, cause: str) -> None:
     """Move a version to a stage and record it; the one place where a stage changes."""
-    rows.update(change.tx, owner, number, change.now, current_stage=after, promoted_timestamp=change.now)
+    rows.move(change.tx, owner, number, change.now, after)
     change.record(
         "stage.changed",
         owner,

@@ -20,6 +20,10 @@ COLUMNS = """
 """
 _LIVE = "m.deleted_timestamp IS NULL AND v.deleted_timestamp IS NULL"
 _WIDTH = 19
+_MOVE = """
+    UPDATE versions SET current_stage = ?, promoted_timestamp = ?, last_updated_timestamp = ?
+    WHERE model_id = ? AND number = ?
+"""
 
 
 def from_row(row: Row) -> Version:
@@ -168,6 +172,11 @@ def insert(tx: Transaction, version: Version) -> None:
             "INSERT INTO version_tags (model_id, number, key, value) VALUES (?, ?, ?, ?)",
             [(version.model_id, version.number, key, value) for key, value in version.tags],
         )
+
+
+def move(tx: Transaction, model_id: int, number: int, now: int, stage: str) -> None:
+    """Put a version into a stage, now."""
+    tx.run(_MOVE, (stage, now, now, model_id, number))
 
 
 def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any) -> None:

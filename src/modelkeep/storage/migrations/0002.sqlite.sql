@@ -32,3 +32,25 @@ DROP TABLE metrics;
 DROP TABLE latest_metrics;
 ALTER TABLE newest RENAME TO latest_metrics;
 ALTER TABLE points RENAME TO metrics;
+
+-- Events are never deleted, so the next position is the highest and one, which SQLite finds by itself; AUTOINCREMENT kept
+-- it in a table of its own, one page more in every commit.
+CREATE TABLE recorded (
+    position           INTEGER PRIMARY KEY,
+    recorded_timestamp INTEGER NOT NULL,
+    actor              TEXT NOT NULL,
+    verified           INTEGER NOT NULL,
+    via                TEXT NOT NULL,
+    kind               TEXT NOT NULL,
+    schema             INTEGER NOT NULL,
+    model_id           INTEGER,
+    change_id          TEXT NOT NULL,
+    request_id         TEXT,
+    payload            TEXT NOT NULL
+) STRICT;
+INSERT INTO recorded SELECT * FROM events;
+DROP TABLE events;
+ALTER TABLE recorded RENAME TO events;
+CREATE INDEX events_of_model ON events (model_id) WHERE model_id IS NOT NULL;
+CREATE INDEX events_of_kind ON events (kind);
+CREATE INDEX events_of_actor ON events (actor);
