@@ -15,6 +15,7 @@ STATUS: dict[type[ModelkeepError], int] = {
     errors.Unauthenticated: 401,
     errors.PermissionDenied: 403,
     errors.Conflict: 409,
+    errors.Gone: 410,
     errors.TooLarge: 413,
     errors.NotImplementedHere: 501,
     errors.Unavailable: 503,

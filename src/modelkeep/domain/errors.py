@@ -7,6 +7,7 @@
     ├── Unauthenticated         401 UNAUTHENTICATED
     ├── PermissionDenied        403 PERMISSION_DENIED
     ├── Conflict                409 RESOURCE_CONFLICT
+    ├── Gone                    410 DATA_LOSS
     ├── TooLarge                413 RESOURCE_EXHAUSTED
     ├── NotImplementedHere      501 NOT_IMPLEMENTED
     ├── OutOfSpace              507 RESOURCE_EXHAUSTED
@@ -63,6 +64,12 @@ class Conflict(ModelkeepError):
     """The state moved on, or an idempotency key was used for something else."""
 
     code = "RESOURCE_CONFLICT"
+
+
+class Gone(ModelkeepError):
+    """The bytes were here and are damaged: nobody gets them again before they are mended."""
+
+    code = "DATA_LOSS"
 
 
 class TooLarge(ModelkeepError):
