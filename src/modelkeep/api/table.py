@@ -8,6 +8,7 @@ from modelkeep.api import (
     events,
     experiments,
     logged_models,
+    manifests,
     metrics,
     models,
     runs,
@@ -19,6 +20,7 @@ from modelkeep.api.call import Call
 CALLS: tuple[Call, ...] = (
     *models.CALLS,
     *versions.CALLS,
+    *manifests.CALLS,
     *experiments.CALLS,
     *runs.CALLS,
     *metrics.CALLS,

@@ -7,6 +7,7 @@ refused are backslashes, control characters, `.` segments, over-long names, and 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -17,6 +18,10 @@ SEGMENT_LIMIT = 255
 SCHEME = "mlflow-artifacts:"
 # The reserved names of MLflow's own half-written files.
 UPLOADING_PREFIX = ".artifact.uploading."
+# Below it each pinned version has its files, read-only: `registered-versions/<model id>/<number>/…`. A model's id is
+# for life, so its address outlives any renaming.
+VERSIONS_ROOT = "registered-versions"
+_OF_VERSION = re.compile(rf"{VERSIONS_ROOT}/([1-9][0-9]{{0,17}})/([1-9][0-9]{{0,17}})(?:/(.+))?", re.DOTALL)
 _DECODINGS = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # `C:x`, and addresses such as `file:/x`.
@@ -127,6 +132,33 @@ def root_of(uri: str) -> str | None:
     if not uri.startswith(SCHEME) or uri.startswith(SCHEME + "//"):
         return None
     return check_folder(uri[len(SCHEME) :].strip("/"), "artifact_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class OfVersion:
+    """A place among a registered version's own files; the empty path is their root."""
+
+    model_id: int
+    number: int
+    path: str
+
+
+def version_location(model_id: int, number: int) -> str:
+    """The address of a pinned version's own files."""
+    return f"{SCHEME}/{VERSIONS_ROOT}/{model_id}/{number}"
+
+
+def is_of_versions(path: str) -> bool:
+    """Whether a checked path is in the part that belongs to registered versions."""
+    return path == VERSIONS_ROOT or path.startswith(f"{VERSIONS_ROOT}/")
+
+
+def of_version(path: str) -> OfVersion | None:
+    """The version's file that a checked path names, None when it names none."""
+    match = _OF_VERSION.fullmatch(path)
+    if match is None:
+        return None
+    return OfVersion(int(match[1]), int(match[2]), unicodedata.normalize("NFC", match[3] or ""))
 
 
 def not_found(path: str) -> NotFound:

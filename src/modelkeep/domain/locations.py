@@ -44,6 +44,11 @@ def check(location: object, field: str = "artifact_location") -> str:
         root = artifacts.root_of(text)
         if not root:
             raise Invalid(f"Invalid value {text!r} for parameter '{field}': name a folder below 'mlflow-artifacts:/'.")
+        if artifacts.is_of_versions(root):
+            raise Invalid(
+                f"Invalid value {text!r} for parameter '{field}': '{artifacts.VERSIONS_ROOT}' is where the files of "
+                "registered versions are, which nothing else can be added to. Name another folder."
+            )
         return f"{artifacts.SCHEME}/{root}"
     return text.rstrip("/")
 

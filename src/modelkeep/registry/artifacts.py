@@ -5,14 +5,24 @@ from __future__ import annotations
 from modelkeep.blobs.local import Upload
 from modelkeep.domain import actors, texts
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.artifacts import Artifact, Listing, check_folder, check_path, join, not_found, root_of
-from modelkeep.domain.errors import Invalid, Unavailable
+from modelkeep.domain.artifacts import (
+    Artifact,
+    Listing,
+    check_folder,
+    check_path,
+    is_of_versions,
+    join,
+    not_found,
+    of_version,
+    root_of,
+)
+from modelkeep.domain.errors import Invalid, PermissionDenied, Unavailable
 from modelkeep.domain.runs import check_id as check_run_id
 from modelkeep.registry import versions
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import artifacts as rows
-from modelkeep.storage import logged_models, runs
+from modelkeep.storage import logged_models, manifests, runs
 from modelkeep.storage.sqlite import Transaction
 
 # Between the two transactions of a store lie a rename and a sync: seconds on the slowest disk.
@@ -28,6 +38,7 @@ def store(actor: Actor, registry: Registry, path: str, upload: Upload) -> Artifa
 
     Raises:
         Invalid: the path is not allowed, is a folder, or leads through a file.
+        PermissionDenied: it is among the files of registered versions.
         OutOfSpace: the disk is full.
     """
     try:
@@ -43,11 +54,21 @@ def store(actor: Actor, registry: Registry, path: str, upload: Upload) -> Artifa
 def check_upload(actor: Actor, registry: Registry, path: str) -> str:
     """Raise what `store` would raise of itself, before any byte is sent; return the path as it will be stored."""
     actors.require(actor, "write", "artifacts")
-    checked = check_path(path)
+    checked = _writable(check_path(path))
     Change(actor, registry)  # raises on a read-only registry
     with registry.database.read() as tx:
         _check_free(tx, checked)
     return checked
+
+
+def _writable(path: str) -> str:
+    """Return a checked path, unless it is among the files of registered versions."""
+    if is_of_versions(path):
+        raise PermissionDenied(
+            f"'{path}' is among the files of registered versions, which never change. Log the file to a run and "
+            "register a new version."
+        )
+    return path
 
 
 def _check_free(tx: Transaction, path: str) -> None:
@@ -64,7 +85,7 @@ def reserve(actor: Actor, registry: Registry, path: str, upload: Upload) -> int:
     The blob's row comes before its file, so that no file is ever unknown to whoever collects unused ones.
     """
     actors.require(actor, "write", "artifacts")
-    check_path(path)
+    _writable(check_path(path))
     with Change(actor, registry) as change:
         rows.insert_blob(change.tx, upload.digest, upload.size, change.now)
         return rows.insert_lease(change.tx, upload.digest, change.now + LEASE_MILLISECONDS)
@@ -78,7 +99,7 @@ def commit(actor: Actor, registry: Registry, path: str, upload: Upload, lease: i
         Unavailable: the lease ran out.
     """
     actors.require(actor, "write", "artifacts")
-    checked = check_path(path)
+    checked = _writable(check_path(path))
     with Change(actor, registry) as change:
         artifact = Artifact(checked, upload.digest, upload.size, change.now)
         if not rows.delete_lease(change.tx, lease):
@@ -101,10 +122,17 @@ def find(actor: Actor, registry: Registry, path: str) -> Artifact:
 
 
 def _find(tx: Transaction, path: str) -> Artifact:
-    found = rows.find(tx, path)
+    place = of_version(path)
+    if place is not None:
+        found = manifests.find_file(tx, place.model_id, place.number, place.path)
+        manifest_id = None if found else manifests.find_live(tx, place.model_id, place.number)
+        is_folder = manifest_id is not None and (not place.path or manifests.is_folder(tx, manifest_id, place.path))
+    else:
+        found = rows.find(tx, path)
+        is_folder = found is None and rows.is_folder(tx, path)
+    if is_folder:
+        raise Invalid(f"'{path}' is a folder, and only files can be downloaded. List it to see what is in it.")
     if found is None:
-        if rows.is_folder(tx, path):
-            raise Invalid(f"'{path}' is a folder, and only files can be downloaded. List it to see what is in it.")
         raise not_found(path)
     return found
 
@@ -190,8 +218,15 @@ def list(actor: Actor, registry: Registry, path: str | None = None) -> Listing:
 
 def _relative(tx: Transaction, folder: str, start: str, root_uri: str | None = None) -> Listing:
     """The listing of a folder, its paths told from `start`."""
-    entries = rows.children(tx, folder)
-    skip = len(start) + 1 if start else 0
+    place = of_version(folder)
+    if place is None:
+        entries = rows.children(tx, folder)
+        skip = len(start) + 1 if start else 0
+    else:
+        manifest_id = manifests.find_live(tx, place.model_id, place.number)
+        entries = [] if manifest_id is None else manifests.children(tx, manifest_id, place.path)
+        inside = of_version(start)
+        skip = len(inside.path) + 1 if inside is not None and inside.path else 0
     for entry in entries:
         entry.path = entry.path[skip:]
     return Listing(entries, root_uri)
@@ -247,11 +282,13 @@ def delete(actor: Actor, registry: Registry, path: str) -> None:
 
     Raises:
         Invalid: the path is not allowed, or is the root.
+        PermissionDenied: it is among the files of registered versions.
     """
     actors.require(actor, "write", "artifacts")
     folder = check_folder(path)
     if not folder:
         raise Invalid("Invalid path '': the root of all files cannot be deleted. Name a file or a folder.")
+    _writable(folder)
     with Change(actor, registry) as change:
         rows.delete(change.tx, folder)
 

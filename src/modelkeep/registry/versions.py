@@ -8,7 +8,7 @@ from modelkeep.domain.logged_models import REGISTRATIONS_TAG
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag, check_value, collect
 from modelkeep.domain.versions import Version
-from modelkeep.registry import promotions, searching, sources
+from modelkeep.registry import manifests, promotions, searching, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import aliases, logged_models
@@ -29,13 +29,17 @@ def register(
 ) -> Version:
     """Register the files at a source as the model's next version. Numbers are never used twice within a model.
 
+    The version is pinned to the files that are there now: see `registry.manifests`. Where there are none yet, or they
+    are in another store, it is not pinned.
+
     Args:
         source: an address as `registry.sources` describes.
         run_id: of the run it comes from; one that is unknown here is accepted, as in MLflow.
         model_id: of the logged model it comes from (MLflow's name for it).
     Raises:
-        Invalid: the source or another value is not allowed.
+        Invalid: the source or another value is not allowed, or the files are not fit for a manifest.
         NotFound: there is no live model of this name, or what the source names does not exist.
+        Gone: the bytes of a file at the source are damaged.
     Events: version.registered
     """
     actors.require(actor, "write", f"registered model '{name}'")
@@ -49,6 +53,8 @@ def register(
         owner, number = model_rows.take_number(change.tx, name, change.now)
         is_prompt = collected.get(models.PROMPT_TAG, "").lower() == "true"
         resolved = sources.resolve(change.tx, source, run_id or None, model_id or None, is_prompt=is_prompt)
+        fixed = manifests.fix(change, resolved)
+        pin = fixed[0] if fixed else None
         version = Version(
             model_id=owner,
             name=name,
@@ -57,7 +63,7 @@ def register(
             status=versions.READY,
             status_message=None,
             source=resolved.source,
-            storage_location=resolved.location,
+            storage_location=manifests.location_of(change, owner, number, *fixed) if fixed else resolved.location,
             run_id=resolved.run_id or run_id,
             run_link=run_link,
             logged_model_id=resolved.logged_model_id,
@@ -70,7 +76,7 @@ def register(
             tags=[[key, value] for key, value in collected.items()],
             aliases=[],
         )
-        rows.insert(change.tx, version)
+        rows.insert(change.tx, version, pin.manifest_id if pin else None)
         if version.logged_model_id is not None:
             _list_registration(change, version)
         change.record(
@@ -85,6 +91,7 @@ def register(
             logged_model_id=version.logged_model_id,
             description=description,
             tags=collected,
+            **manifests.about(pin),
         )
         return version
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from modelkeep.domain.artifacts import Artifact, Entry
+from modelkeep.domain.manifests import ManifestFile
 from modelkeep.storage.sqlite import Transaction
 
 _COLUMNS = "path, digest, size, last_updated_timestamp"
@@ -24,6 +25,11 @@ def is_folder(tx: Transaction, path: str) -> bool:
     """Whether there is a file below the path."""
     row = tx.one("SELECT 1 FROM artifacts WHERE path >= :low AND path < :high LIMIT 1", _below(path))
     return row is not None
+
+
+def is_there(tx: Transaction, path: str) -> bool:
+    """Whether there is a file at the path or below it."""
+    return is_folder(tx, path) or find(tx, path) is not None
 
 
 def file_above(tx: Transaction, path: str) -> str | None:
@@ -61,19 +67,37 @@ def delete(tx: Transaction, path: str) -> int:
     return alone + tx.run("DELETE FROM artifacts WHERE path >= :low AND path < :high", _below(path))
 
 
-def under(tx: Transaction, folder: str) -> list[Artifact]:
-    """Every file below a folder, by path; the empty path is the root."""
-    if not folder:
-        rows = tx.all(f"SELECT {_COLUMNS} FROM artifacts ORDER BY path", {})
-    else:
+def under(tx: Transaction, folder: str, limit: int) -> list[tuple[ManifestFile, bool]]:
+    """The file at a path, or those below it, by path and told from there, each with whether its bytes are damaged.
+
+    Of a file itself the path is its name. At most `limit`.
+    """
+    skip = len(folder) + 2
+    rows = tx.all(
+        """
+        SELECT substr(a.path, :skip), a.digest, a.size, b.quarantined_timestamp IS NOT NULL
+        FROM artifacts a JOIN blobs b ON b.digest = a.digest
+        WHERE a.path >= :low AND a.path < :high ORDER BY a.path LIMIT :limit
+        """,
+        {**_below(folder), "skip": skip, "limit": limit},
+    )
+    if not rows:
+        name = folder.rpartition("/")[2]
         rows = tx.all(
-            f"SELECT {_COLUMNS} FROM artifacts WHERE path >= :low AND path < :high ORDER BY path", _below(folder)
+            """
+            SELECT :name, a.digest, a.size, b.quarantined_timestamp IS NOT NULL
+            FROM artifacts a JOIN blobs b ON b.digest = a.digest WHERE a.path = :path
+            """,
+            {"name": name, "path": folder},
         )
-    return [Artifact(*row) for row in rows]
+    return [(ManifestFile(path, digest, size), bool(damaged)) for path, digest, size, damaged in rows]
 
 
-def children(tx: Transaction, folder: str) -> list[Entry]:
+def children(tx: Transaction, folder: str, table: str = "artifacts", among: str = "", **parameters: Any) -> list[Entry]:
     """What is directly in a folder, by name; the empty path is the root.
+
+    Args:
+        table: where the paths are, with the condition `among` on its rows, which ends in AND, and its parameters.
 
     Steps over each subfolder in the index instead of reading it, so the cost grows with the children alone. A space is
     the least character a path can hold, so `path || ' '` is where whatever follows the file `path` starts.
@@ -84,21 +108,26 @@ def children(tx: Transaction, folder: str) -> list[Entry]:
     rows = tx.all(
         f"""
         WITH RECURSIVE steps (path) AS (
-            SELECT (SELECT min(a.path) FROM artifacts a WHERE a.path >= :low {within})
+            SELECT (SELECT min(a.path) FROM {table} a WHERE {among} a.path >= :low {within})
             UNION ALL
             SELECT (
-                SELECT min(a.path) FROM artifacts a
-                WHERE a.path >= CASE WHEN {slash} > 0 THEN {child} || '0' ELSE steps.path || ' ' END {within}
+                SELECT min(a.path) FROM {table} a
+                WHERE {among} a.path >= CASE WHEN {slash} > 0 THEN {child} || '0' ELSE steps.path || ' ' END {within}
             )
             FROM steps WHERE steps.path IS NOT NULL
         )
         SELECT
             CASE WHEN {slash} > 0 THEN {child} ELSE steps.path END,
             {slash} > 0,
-            CASE WHEN {slash} = 0 THEN (SELECT a.size FROM artifacts a WHERE a.path = steps.path) END
+            CASE WHEN {slash} = 0 THEN (SELECT a.size FROM {table} a WHERE {among} a.path = steps.path) END
         FROM steps WHERE steps.path IS NOT NULL
         """,
-        {**_below(folder), "low": f"{folder}/" if folder else "", "skip": len(folder) + 2 if folder else 1},
+        {
+            **parameters,
+            **_below(folder),
+            "low": f"{folder}/" if folder else "",
+            "skip": len(folder) + 2 if folder else 1,
+        },
     )
     return sorted((Entry(path, bool(is_dir), size) for path, is_dir, size in rows), key=lambda entry: entry.path)
 

@@ -42,6 +42,19 @@ def get(tx: Transaction, logged_model_id: str) -> LoggedModel:
     return found
 
 
+def find_of_run(tx: Transaction, run_id: str, name: str) -> str | None:
+    """Where the newest live logged model of a name that a run wrote has its files, or None."""
+    row = tx.one(
+        """
+        SELECT artifact_location FROM logged_models
+        WHERE source_run_id = :run_id AND name = :name AND deleted_timestamp IS NULL
+        ORDER BY creation_timestamp DESC, id DESC LIMIT 1
+        """,
+        {"run_id": run_id, "name": name},
+    )
+    return None if row is None else row[0]
+
+
 def with_data(tx: Transaction, found: list[LoggedModel]) -> list[LoggedModel]:
     """Fill in tags, params and metrics, with one statement of each kind for all of them."""
     by_id = {model.id: model for model in found}

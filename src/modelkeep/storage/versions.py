@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from modelkeep.domain import versions
+from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.domain.versions import Version
 from modelkeep.storage.sqlite import Row, Transaction
 
@@ -142,14 +143,24 @@ def numbers_in_stage(tx: Transaction, model_id: int, stage: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def insert(tx: Transaction, version: Version) -> None:
-    """Insert a version with its tags; aliases are rows of their own."""
+def is_prompt(version: Version) -> bool:
+    """Whether a version is one of a prompt, which has no files."""
+    return any(key == PROMPT_TAG for key, _ in version.tags)
+
+
+def pin(tx: Transaction, model_id: int, number: int, now: int, manifest_id: int, location: str) -> None:
+    """Pin a version to a manifest, whose files are at a location."""
+    update(tx, model_id, number, now, manifest_id=manifest_id, storage_location=location)
+
+
+def insert(tx: Transaction, version: Version, manifest_id: int | None) -> None:
+    """Insert a version with its tags, pinned to a manifest if there is one; aliases are rows of their own."""
     tx.run(
         """
         INSERT INTO versions (model_id, number, current_stage, status, source, storage_location, run_id, run_link,
-            logged_model_id, description, user_id, creation_timestamp, last_updated_timestamp)
+            logged_model_id, description, user_id, creation_timestamp, last_updated_timestamp, manifest_id)
         VALUES (:model_id, :number, :current_stage, :status, :source, :storage_location, :run_id, :run_link,
-            :logged_model_id, :description, :user_id, :creation_timestamp, :last_updated_timestamp)
+            :logged_model_id, :description, :user_id, :creation_timestamp, :last_updated_timestamp, :manifest_id)
         """,
         {
             "model_id": version.model_id,
@@ -165,6 +176,7 @@ def insert(tx: Transaction, version: Version) -> None:
             "user_id": version.user_id,
             "creation_timestamp": version.creation_timestamp,
             "last_updated_timestamp": version.last_updated_timestamp,
+            "manifest_id": manifest_id,
         },
     )
     if version.tags:

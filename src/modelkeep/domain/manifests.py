@@ -1,0 +1,82 @@
+"""Manifests: the files a version stands for, fixed for ever, and the one digest that names all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from modelkeep.domain.errors import Invalid
+
+# A model is a few files, a partitioned one some thousands. What has more is a data set, or an attack.
+FILES_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """A file: `digest` is the SHA-256 of its `size` bytes in hexadecimal, `path` is relative and in NFC."""
+
+    path: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Files in the order of the UTF-8 bytes of their paths, their total size in bytes, and the digest of all that."""
+
+    files: tuple[ManifestFile, ...]
+    size: int
+    digest: str
+
+    @property
+    def text(self) -> str:
+        """What `digest` is the SHA-256 of: a line for each file."""
+        return canonical(self.files)
+
+
+def build(files: Iterable[ManifestFile]) -> Manifest:
+    """The manifest of some files, whose paths may come in any normal form and order.
+
+    Raises:
+        Invalid: there are too many, or two paths differ only in case or in how a character is composed, so that one of
+            them would overwrite the other on some of the disks they are downloaded to.
+    """
+    by_path: dict[str, ManifestFile] = {}
+    twins: dict[str, str] = {}
+    for file in files:
+        path = file.path if file.path.isascii() else unicodedata.normalize("NFC", file.path)
+        folded = path.casefold()
+        if folded in twins:
+            raise Invalid(
+                f"The files '{twins[folded]}' and '{file.path}' have names that some file systems cannot tell apart. "
+                "Rename one of them and register again."
+            )
+        twins[folded] = file.path
+        by_path[path] = file if path is file.path else ManifestFile(path, file.digest, file.size)
+        if len(by_path) > FILES_LIMIT:
+            raise Invalid(
+                f"There are more than {FILES_LIMIT:,} files at the source. Pack them into an archive, or register a "
+                "smaller folder."
+            )
+    # Unicode text sorts by code point in Python, which is the order of its UTF-8 bytes.
+    ordered = tuple(by_path[path] for path in sorted(by_path))
+    return Manifest(
+        ordered, sum(file.size for file in ordered), hashlib.sha256(canonical(ordered).encode()).hexdigest()
+    )
+
+
+def canonical(files: Iterable[ManifestFile]) -> str:
+    """The text that is hashed: `sha256 SP size SP path LF` for each file."""
+    return "".join(f"{file.digest} {file.size} {file.path}\n" for file in files)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Which files a version is pinned to, as its row says: the manifest's id and digest, how many files, bytes."""
+
+    manifest_id: int
+    digest: str
+    files: int
+    size: int

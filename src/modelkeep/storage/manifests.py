@@ -1,0 +1,98 @@
+"""Rows of manifests and their files, and which version is pinned to which."""
+
+from __future__ import annotations
+
+from modelkeep.domain.artifacts import Artifact, Entry
+from modelkeep.domain.manifests import Manifest, ManifestFile, Pin
+from modelkeep.storage import artifacts, bulk
+from modelkeep.storage.sqlite import Transaction
+
+_PIN = "p.id, p.digest, p.files, p.size"
+_LIVE = "v.deleted_timestamp IS NULL AND m.deleted_timestamp IS NULL"
+
+
+def keep(tx: Transaction, manifest: Manifest, now: int) -> Pin:
+    """Insert a manifest with its files, unless it is there already."""
+    row = tx.one(
+        """
+        INSERT INTO manifests (digest, files, size, creation_timestamp) VALUES (:digest, :files, :size, :now)
+        ON CONFLICT (digest) DO NOTHING RETURNING id
+        """,
+        {"digest": manifest.digest, "files": len(manifest.files), "size": manifest.size, "now": now},
+    )
+    if row is None:
+        row = tx.one("SELECT id FROM manifests WHERE digest = :digest", {"digest": manifest.digest})
+        assert row is not None
+    else:
+        bulk.write(
+            tx,
+            "INSERT INTO manifest_files (manifest_id, path, digest, size)",
+            row[0],
+            [(file.path, file.digest, file.size) for file in manifest.files],
+            "",
+        )
+    return Pin(row[0], manifest.digest, len(manifest.files), manifest.size)
+
+
+def find_pin(tx: Transaction, model_id: int, number: int) -> Pin | None:
+    """What a version is pinned to, or None."""
+    row = tx.one(
+        f"""
+        SELECT {_PIN} FROM versions v JOIN manifests p ON p.id = v.manifest_id
+        WHERE v.model_id = :model_id AND v.number = :number
+        """,
+        {"model_id": model_id, "number": number},
+    )
+    return None if row is None else Pin(*row)
+
+
+def files(tx: Transaction, manifest_id: int, after: str = "", limit: int = -1) -> list[ManifestFile]:
+    """Files of a manifest in the order of their paths, those after a path, at most `limit`."""
+    rows = tx.all(
+        """
+        SELECT path, digest, size FROM manifest_files
+        WHERE manifest_id = :id AND path > :after ORDER BY path LIMIT :limit
+        """,
+        {"id": manifest_id, "after": after, "limit": limit},
+    )
+    return [ManifestFile(*row) for row in rows]
+
+
+def find_file(tx: Transaction, model_id: int, number: int, path: str) -> Artifact | None:
+    """A file of a live version, or None."""
+    row = tx.one(
+        f"""
+        SELECT f.path, f.digest, f.size, v.creation_timestamp FROM models m
+        JOIN versions v ON v.model_id = m.id AND v.number = :number
+        JOIN manifest_files f ON f.manifest_id = v.manifest_id AND f.path = :path
+        WHERE m.id = :model_id AND {_LIVE}
+        """,
+        {"model_id": model_id, "number": number, "path": path},
+    )
+    return None if row is None else Artifact(*row)
+
+
+def find_live(tx: Transaction, model_id: int, number: int) -> int | None:
+    """The manifest's id of a live version, or None."""
+    row = tx.one(
+        f"""
+        SELECT v.manifest_id FROM models m JOIN versions v ON v.model_id = m.id AND v.number = :number
+        WHERE m.id = :model_id AND {_LIVE}
+        """,
+        {"model_id": model_id, "number": number},
+    )
+    return None if row is None else row[0]
+
+
+def children(tx: Transaction, manifest_id: int, folder: str) -> list[Entry]:
+    """What is directly in a folder of a manifest, by name; the empty path is its root."""
+    return artifacts.children(tx, folder, "manifest_files", "a.manifest_id = :manifest_id AND", manifest_id=manifest_id)
+
+
+def is_folder(tx: Transaction, manifest_id: int, path: str) -> bool:
+    """Whether a manifest has a file below the path."""
+    row = tx.one(
+        "SELECT 1 FROM manifest_files WHERE manifest_id = :id AND path >= :low AND path < :high LIMIT 1",
+        {"id": manifest_id, "low": f"{path}/", "high": f"{path}0"},
+    )
+    return row is not None
