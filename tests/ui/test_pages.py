@@ -177,7 +177,15 @@ def test_files_of_pages_may_be_kept_for_ever(site: Site) -> None:
 
 def test_a_version_shows_what_is_on_it_and_behind_it(site: Site) -> None:
     text = words(show(site, f"/models/{CHURN}/versions/4"))
-    for expected in ("Number 4, trained on more data.", "0.9", "max_depth", "MLmodel", "data/model.skops", "5.9 KiB"):
+    for expected in (
+        "Number 4, trained on more data.",
+        "0.9",
+        "max_depth",
+        "MLmodel",
+        "data/model.skops",
+        "5.9 KiB",
+        "pinned: 2 files",
+    ):
         assert expected in text, expected
     assert 'load_model("models:/customer-churn-classifier@champion")' in text
 

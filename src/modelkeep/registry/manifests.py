@@ -114,6 +114,13 @@ def get(actor: Actor, registry: Registry, name: str, version: str | int) -> Mani
         return Manifest(tuple(rows.files(tx, pin.manifest_id)), pin.size, pin.digest)
 
 
+def find_pin(actor: Actor, registry: Registry, version: Version) -> Pin | None:
+    """What a version is pinned to, None when it is not."""
+    actors.require(actor, "read", f"registered model '{version.name}'")
+    with registry.database.read() as tx:
+        return rows.find_pin(tx, version.model_id, version.number)
+
+
 def _pin(tx: Transaction, name: str, number: int) -> Pin:
     pin = rows.find_pin(tx, version_rows.get_owner(tx, name, number), number)
     if pin is None:

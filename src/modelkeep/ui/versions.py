@@ -11,7 +11,7 @@ from modelkeep.domain.errors import Invalid
 from modelkeep.domain.models import Model
 from modelkeep.domain.runs import Run
 from modelkeep.domain.versions import Version
-from modelkeep.registry import events, models, versions
+from modelkeep.registry import events, manifests, models, versions
 from modelkeep.ui import files, rendering
 from modelkeep.ui.filters import quoted
 from modelkeep.ui.logged_models import find as find_logged_model
@@ -36,6 +36,7 @@ def show(visit: Visit) -> Answer:
         logged=find_logged_model(visit, version.logged_model_id),
         others=_others(visit, model, version),
         tree=files.of_version(visit, version),
+        pin=manifests.find_pin(visit.actor, visit.registry, version),
         recent=recent,
         subjects=events.subjects(visit.actor, visit.registry, recent),
     )
@@ -73,6 +74,7 @@ def compare(visit: Visit) -> Answer:
         model=model,
         chosen=chosen,
         runs=runs,
+        pins=[manifests.find_pin(visit.actor, visit.registry, version) for version in chosen],
         only_differences=visit.one("only") == "differences",
         groups=[
             ("Metrics", _rows([_metrics(run) for run in runs])),
