@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -185,3 +187,25 @@ def test_a_large_file_goes_through_in_little_memory(tmp_path: Path) -> None:
                     assert response.read(MEGABYTE) == part
 
         assert peak_memory(server) - before < 30 * MEGABYTE
+
+
+def test_a_download_names_the_digest_of_the_whole_file(server: RunningServer) -> None:
+    put(server, "digest.txt", b"hello")
+    expected = f"sha-256=:{base64.b64encode(hashlib.sha256(b'hello').digest()).decode()}:"
+
+    for reply in (
+        get(server, "digest.txt"),
+        get(server, "digest.txt", Range="bytes=1-2"),
+        ask(server, "HEAD", f"{FILES}/digest.txt"),
+    ):
+        assert reply.headers["repr-digest"] == expected
+
+
+def test_a_page_that_was_uploaded_cannot_run_in_the_readers_browser(server: RunningServer) -> None:
+    put(server, "evil.html", b"<script>alert(document.domain)</script>")
+
+    headers = get(server, "evil.html").headers
+
+    assert headers["content-disposition"].startswith("attachment")
+    assert headers["content-security-policy"] == "sandbox"
+    assert headers["x-content-type-options"] == "nosniff"

@@ -48,15 +48,14 @@ class Decoder:
         """
         if path_fields:
             return self.fields(_snake(_parse(data) if data.strip() else {}) | path_fields)
-        if not data.strip():
-            return self._arguments(self._type())
-        request = None
-        if not any(name in data for name in self._camel):
-            try:
-                request = self._json.decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                request = None  # say why, or accept what only the slow way accepts
-        return self._arguments(self._slowly(data) if request is None else request)
+        for name in self._camel:
+            if name in data:
+                return self._arguments(self._slowly(data))
+        try:
+            return self._arguments(self._json.decode(data))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            # Say why, or accept what only the slow way accepts.
+            return self._arguments(self._slowly(data) if data.strip() else self._type())
 
     def fields(self, given: dict[str, Any]) -> dict[str, Any]:
         """The verb's arguments from values by name, such as those of a query."""
@@ -93,7 +92,7 @@ class Decoder:
         return _convert(_snake(given), self._type)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
-        return self._complete({name: getattr(request, name) for name in self._fields})
+        return self._complete(msgspec.structs.asdict(request))
 
     def _complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The same arguments, when nothing that is required is missing."""

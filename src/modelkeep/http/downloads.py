@@ -7,6 +7,7 @@ that is malformed or asks for several ranges is ignored, as 14.2 allows.
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import logging
 import mimetypes
@@ -73,6 +74,8 @@ async def send_artifact(blobs: LocalBlobs, artifact: Artifact, scope: Scope, rec
 def _headers(artifact: Artifact) -> Headers:
     return [
         (b"etag", _etag(artifact)),
+        # RFC 9530: of the whole file, also when a part of it is sent.
+        (b"repr-digest", b"sha-256=:%s:" % base64.b64encode(bytes.fromhex(artifact.digest))),
         (b"last-modified", formatdate(artifact.last_updated_timestamp / 1000, usegmt=True).encode()),
         (b"cache-control", b"no-cache"),
         (b"accept-ranges", b"bytes"),
