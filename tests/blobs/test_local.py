@@ -68,11 +68,18 @@ def test_a_preallocated_blob_has_only_its_bytes(blobs: LocalBlobs, monkeypatch: 
 
 def test_the_same_bytes_are_stored_once(blobs: LocalBlobs) -> None:
     first = keep(blobs, b"same")
-    inode = blobs.path(first).stat().st_ino
 
     assert keep(blobs, b"same") == first
     assert files(blobs) == [f"{first[:2]}/{first[2:]}"]
-    assert blobs.path(first).stat().st_ino == inode
+
+
+def test_a_damaged_file_of_the_right_size_is_replaced_by_the_whole_one(blobs: LocalBlobs) -> None:
+    digest = keep(blobs, b"whole")
+    blobs.path(digest).write_bytes(b"whale")
+
+    keep(blobs, b"whole")
+
+    assert blobs.path(digest).read_bytes() == b"whole"
 
 
 def test_a_file_cut_short_is_replaced_by_the_whole_one(blobs: LocalBlobs) -> None:

@@ -12,6 +12,7 @@ from modelkeep.api import (
     metrics,
     models,
     runs,
+    storage,
     tokens,
     versions,
 )
@@ -28,5 +29,6 @@ CALLS: tuple[Call, ...] = (
     *logged_models.CALLS,
     *artifacts.CALLS,
     *events.CALLS,
+    *storage.CALLS,
     *tokens.CALLS,
 )

@@ -1,7 +1,8 @@
 """Bytes by digest in a local folder: the file `ab/cdef…` holds the bytes whose SHA-256 is `abcdef…`.
 
 A file is written under `incoming`, synced, renamed into place, and its folder synced, so whatever has a digest for a
-name is whole. Files are 0600 and folders 0700; no symbolic link is followed inside the store.
+name is whole. A file that was found damaged is moved to `quarantine`. Files are 0600 and folders 0700; no symbolic link
+is followed inside the store.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import logging
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from modelkeep.blobs.verifying import SMALL_BYTES, Verifier, is_settled, settle
 from modelkeep.domain.errors import Invalid, NotFound, OutOfSpace, Unavailable
 
 log = logging.getLogger("modelkeep.blobs")
@@ -40,16 +44,26 @@ class LocalBlobs:
 
     Args:
         folder: made if it is missing; its parent exists.
+        read_only: nothing in it is touched.
+    Attributes:
+        verifier: what this process knows of the bytes.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, read_only: bool = False):
         self.folder = folder
+        self.verifier = Verifier(self)
         self._incoming = folder / "incoming"
+        self._quarantine = folder / "quarantine"
         self._synced: set[str] = set()
         self._broken: str | None = None
-        _make_folder(folder)
-        _make_folder(self._incoming)
-        self._sweep()
+        if not read_only:
+            _make_folder(folder)
+            _make_folder(self._incoming)
+            self._sweep()
+
+    def close(self) -> None:
+        """Stop reading ahead of downloads."""
+        self.verifier.close()
 
     def _sweep(self) -> None:
         """Delete what uploads of dead processes left; a live upload holds the lock on its file."""
@@ -143,8 +157,80 @@ class LocalBlobs:
         except NotFound:
             return None
 
-    def _place(self, name: str, digest: str, size: int) -> None:
-        """Move a synced file to its digest's place, durably. If the bytes are there already the file is dropped."""
+    def holds(self, digest: str, file: io.FileIO | None) -> bool:
+        """Whether an open file is the one in the digest's place; of None, whether there is none.
+
+        While a file is open no other can have its inode, so one that has taken its place is told from it.
+        """
+        try:
+            with self.open(digest) as there:
+                return file is not None and os.path.sameopenfile(there.fileno(), file.fileno())
+        except NotFound:
+            return file is None
+
+    def set_aside(self, digest: str, file: io.FileIO) -> bool:
+        """Move a damaged file, which is open, to the quarantine; False when another is in its place by now.
+
+        Raises:
+            Unavailable: the disk failed.
+        """
+        try:
+            _make_folder(self._quarantine)
+            return self._take(digest, self._quarantine / f"{digest}.{os.urandom(4).hex()}", file) is not None
+        except OSError as error:
+            raise _explain(error) from error
+
+    def take_out(self, digest: str) -> Path | None:
+        """Take a file out of the store, to be deleted by `unlink`; None when there is none.
+
+        A process that dies in between leaves it where the next one that starts sweeps.
+        """
+        try:
+            return self._take(digest, self._incoming / os.urandom(16).hex(), None)
+        except OSError as error:
+            raise _explain(error) from error
+
+    def _take(self, digest: str, to: Path, file: io.FileIO | None) -> Path | None:
+        name = self.path(digest).name
+        try:
+            folder = os.open(self.folder / digest[:2], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            with _locked(folder):
+                if file is not None and not self.holds(digest, file):
+                    return None
+                os.rename(name, to, src_dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(folder)
+        self.verifier.forget(digest)
+        return to
+
+    def quarantined(self) -> Iterator[tuple[str, Path]]:
+        """The digest and the path of every file that was set aside."""
+        if self._quarantine.is_dir():
+            for entry in os.scandir(self._quarantine):
+                digest = entry.name.partition(".")[0]
+                if _DIGEST.fullmatch(digest):
+                    yield digest, Path(entry.path)
+
+    def unlink(self, path: Path) -> None:
+        """Delete a file that was taken out or set aside; one that is gone by now is no error."""
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("%s could not be deleted: %s", path.name, error)
+
+    def _place(self, name: str, digest: str, descriptor: int) -> None:
+        """Move a synced file to its digest's place, durably.
+
+        What is there is replaced even if it looks the same: only of the bytes that have just come it is known that
+        they are right.
+        """
         self._check()
         shard = digest[:2]
         if shard not in self._synced:
@@ -152,12 +238,14 @@ class LocalBlobs:
             self._synced.add(shard)
         folder = os.open(self.folder / shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            if _is_file(digest[2:], folder, size):
-                os.unlink(name)
-            else:
+            with _locked(folder):
                 os.rename(name, digest[2:], dst_dir_fd=folder)
-            # Also when the bytes were there: whoever put them there may not have come to this line yet.
             self._sync(folder)
+            # A large one would be read again at its first download otherwise, for want of a few milliseconds.
+            is_large = os.fstat(descriptor).st_size > SMALL_BYTES
+            found = settle(descriptor) if is_large else os.fstat(descriptor)
+            if is_settled(found):
+                self.verifier.remember(digest, found)
         finally:
             os.close(folder)
 
@@ -269,7 +357,7 @@ class Upload:
         """
         assert self.digest, "finish comes first"
         try:
-            self._blobs._place(self._name, self.digest, self.size)
+            self._blobs._place(self._name, self.digest, self._descriptor)
         except OSError as error:
             raise _explain(error) from error
         self._kept = True
@@ -307,12 +395,14 @@ def _make_folder(folder: Path, known: bool = False) -> None:
         os.close(parent)
 
 
-def _is_file(name: str, folder: int, size: int) -> bool:
+@contextmanager
+def _locked(folder: int) -> Iterator[None]:
+    """Keep files from coming into and going from a folder meanwhile, in every process of the host."""
+    fcntl.flock(folder, fcntl.LOCK_EX)
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size
+        yield
+    finally:
+        fcntl.flock(folder, fcntl.LOCK_UN)
 
 
 def _missing(digest: str) -> NotFound:

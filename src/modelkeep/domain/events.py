@@ -50,6 +50,8 @@ KINDS: dict[str, Kind] = {
     "logged_model.deleted": Kind(1, "logged model {logged_model_id} was deleted"),
     "logged_model.tag_set": Kind(1, "tag {key} of logged model {logged_model_id} was set to {value}"),
     "logged_model.tag_deleted": Kind(1, "tag {key} of logged model {logged_model_id} was deleted"),
+    "blob.quarantined": Kind(1, "the bytes {digest} were set aside: {why}"),
+    "blob.mended": Kind(1, "the bytes {digest} are whole again"),
     "token.created": Kind(1, "a {role} token ({token_id}) was created for {user}"),
     "token.revoked": Kind(1, "the token {token_id} of {user} was revoked"),
 }

@@ -53,7 +53,7 @@ async def _download(
 
 
 async def _send(registry: Registry, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
-    await send_artifact(registry.blobs, artifact, scope, receive, send)
+    await send_artifact(registry, artifact, scope, receive, send)
 
 
 def _path(scope: Scope) -> str:

@@ -2,33 +2,38 @@
 
 Of RFC 9110 (HTTP Semantics): one byte range (14.2), If-None-Match (13.1.2), If-Range with the ETag (13.1.5). A Range
 that is malformed or asks for several ranges is ignored, as 14.2 allows.
+
+Bytes that were not read and found right lately are read first, or, when they are many, at the same time; see
+`modelkeep.blobs.verifying`. What is wrong is quarantined, so it is given out once at most.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import io
 import logging
 import mimetypes
 import os
 import re
 from email.utils import formatdate
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from modelkeep.api import errors
+from modelkeep.blobs.verifying import SMALL_BYTES, identity
 from modelkeep.domain.artifacts import Artifact
-from modelkeep.domain.errors import Invalid, NotFound
+from modelkeep.domain.errors import Invalid, NotFound, Unavailable
 from modelkeep.http.responding import Headers, Receive, Scope, Send, send_json
-
-if TYPE_CHECKING:
-    from modelkeep.blobs.local import LocalBlobs
+from modelkeep.registry import blobs
+from modelkeep.registry.handle import Registry
 
 log = logging.getLogger("modelkeep.http")
 
 # Measured: 64 KiB halves the speed of a range, 1 MiB makes other requests wait four times as long.
 CHUNK_BYTES = 256 * 1024
+# How often a file may be replaced while it is looked at.
+_OPENINGS = 5
 # Only what Python ships with, so that the answer does not depend on the files of the machine.
 _TYPES = mimetypes.MimeTypes()
 _PLAIN = frozenset({".cfg", ".conf", ".ini", ".log", ".md", ".mlmodel", ".py", ".toml", ".txt", ".yaml", ".yml"})
@@ -36,11 +41,12 @@ _RANGE = re.compile(r"bytes=([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
-async def send_artifact(blobs: LocalBlobs, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_artifact(registry: Registry, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a GET or HEAD with a file, always as an attachment: opened in a browser it could run as this server's.
 
     Raises:
-        NotFound: the bytes are gone from the store.
+        Gone: the bytes are damaged or missing in the store.
+        Unavailable: the disk failed, or the server is stopping.
     """
     request = dict(scope["headers"])
     headers = _headers(artifact)
@@ -52,12 +58,7 @@ async def send_artifact(blobs: LocalBlobs, artifact: Artifact, scope: Scope, rec
     if span is not None and span[0] >= span[1]:
         await _refuse_range(artifact, send)
         return
-    with blobs.open(artifact.digest) as file:
-        if os.fstat(file.fileno()).st_size != artifact.size:
-            log.error("the blob %s does not have its %d bytes", artifact.digest, artifact.size)
-            raise NotFound(
-                f"The bytes of '{artifact.path}' are damaged in the store. Upload the file again or restore a backup."
-            )
+    with await _open_intact(registry, artifact, scope["method"] != "HEAD") as file:
         start, end = span or (0, artifact.size)
         if span is not None:
             headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, artifact.size)))
@@ -66,9 +67,52 @@ async def send_artifact(blobs: LocalBlobs, artifact: Artifact, scope: Scope, rec
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
         elif span is None and "http.response.pathsend" in (scope.get("extensions") or {}):
-            await send({"type": "http.response.pathsend", "path": str(blobs.path(artifact.digest))})
+            await send({"type": "http.response.pathsend", "path": str(registry.blobs.path(artifact.digest))})
         else:
             await _send_span(file, start, end, receive, send)
+
+
+async def _open_intact(registry: Registry, artifact: Artifact, is_sent: bool) -> io.FileIO:
+    """The file of an artifact, right by all that is known; `is_sent`: more than its length will be given out."""
+    digest, size, verifier = artifact.digest, artifact.size, registry.blobs.verifier
+    on_wrong = functools.partial(_quarantine, registry, digest)
+    right = None
+    for _ in range(_OPENINGS):
+        file = _open(registry, digest)
+        alone = False
+        if file is not None:
+            found = os.fstat(file.fileno())
+            if found.st_size == size and (not is_sent or identity(found) == right or verifier.is_known(digest, found)):
+                return file
+            may_accompany = size > SMALL_BYTES and found.st_size == size
+            if may_accompany and not blobs.is_quarantined(blobs.background_actor(), registry, digest):
+                result, alone = verifier.accompany(digest, size, on_wrong)
+                if alone:
+                    return file
+            else:
+                result = verifier.check(digest, size, on_wrong)
+            file.close()
+        else:
+            result = verifier.check(digest, size, on_wrong)
+        # Shielded: the result is for others too.
+        right = await asyncio.shield(asyncio.wrap_future(result))
+        if right is None:
+            raise blobs.gone(artifact.path)
+    raise Unavailable(f"'{artifact.path}' is being replaced all the time. Try again shortly.")
+
+
+def _open(registry: Registry, digest: str) -> io.FileIO | None:
+    try:
+        return registry.blobs.open(digest)
+    except NotFound:
+        return None
+
+
+def _quarantine(registry: Registry, digest: str, why: str, file: io.FileIO | None) -> bool:
+    if registry.read_only:
+        log.error("the bytes %s are damaged: %s", digest, why)
+        return True
+    return blobs.quarantine(blobs.background_actor(), registry, digest, why, file)
 
 
 def _headers(artifact: Artifact) -> Headers:

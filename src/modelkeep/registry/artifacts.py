@@ -18,7 +18,7 @@ from modelkeep.domain.artifacts import (
 )
 from modelkeep.domain.errors import Invalid, PermissionDenied, Unavailable
 from modelkeep.domain.runs import check_id as check_run_id
-from modelkeep.registry import versions
+from modelkeep.registry import blobs, versions
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import artifacts as rows
@@ -97,6 +97,7 @@ def commit(actor: Actor, registry: Registry, path: str, upload: Upload, lease: i
     Raises:
         Invalid: the path became a folder, or leads through a file now.
         Unavailable: the lease ran out.
+    Events: blob.mended, when the bytes that were stored before were damaged
     """
     actors.require(actor, "write", "artifacts")
     checked = _writable(check_path(path))
@@ -106,6 +107,7 @@ def commit(actor: Actor, registry: Registry, path: str, upload: Upload, lease: i
             raise Unavailable(f"Storing '{checked}' took too long, so it was given up. Send the file again.")
         _check_free(change.tx, checked)
         rows.upsert(change.tx, artifact)
+        blobs.mend(change, artifact.digest)
         return artifact
 
 

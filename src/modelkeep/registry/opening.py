@@ -61,11 +61,12 @@ def open_registry(folder: Path, *, read_only: bool = False, busy_milliseconds: i
     return Registry(
         folder=folder,
         database=Database(folder, busy_milliseconds),
-        blobs=LocalBlobs(folder / "blobs"),
+        blobs=LocalBlobs(folder / "blobs", read_only),
         read_only=read_only,
     )
 
 
 def close(registry: Registry) -> None:
     """Let go of every file."""
+    registry.blobs.close()
     registry.database.close()

@@ -137,11 +137,14 @@ def _below(folder: str) -> dict[str, Any]:
 
 
 def insert_blob(tx: Transaction, digest: str, size: int, now: int) -> None:
-    """Record that the store holds a blob; once is enough."""
+    """Record that the store holds a blob; once is enough. One that waits to be deleted waits no more.
+
+    Its bytes count as read: they were hashed as they came.
+    """
     tx.run(
         """
-        INSERT INTO blobs (digest, size, creation_timestamp) VALUES (:digest, :size, :now)
-        ON CONFLICT (digest) DO NOTHING
+        INSERT INTO blobs (digest, size, creation_timestamp, verified_timestamp) VALUES (:digest, :size, :now, :now)
+        ON CONFLICT (digest) DO UPDATE SET condemned_timestamp = NULL WHERE condemned_timestamp IS NOT NULL
         """,
         {"digest": digest, "size": size, "now": now},
     )

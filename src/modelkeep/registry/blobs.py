@@ -1,0 +1,251 @@
+"""Blobs: what the store does with bytes that nothing uses, with bytes that are damaged, and what it all takes up."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from modelkeep.blobs.hashing import Pace
+from modelkeep.domain import actors, texts
+from modelkeep.domain.actors import Actor
+from modelkeep.domain.blobs import Blob, Collected, Usage
+from modelkeep.domain.errors import Gone, Invalid, NotFound
+from modelkeep.registry.changes import Change
+from modelkeep.registry.handle import Registry
+from modelkeep.storage import blobs as rows
+
+log = logging.getLogger("modelkeep.blobs")
+
+GRACE_MILLISECONDS = 24 * 60 * 60 * 1000
+# Rows looked at, or files taken out, before others get their turn.
+_READ_BATCH = 2000
+_WRITE_BATCH = 500
+_DELETE_BATCH = 64
+MODELS_DEFAULT = 1000
+MODELS_MAXIMUM = 10_000
+
+
+def _never() -> bool:
+    return False
+
+
+def background_actor() -> Actor:
+    """Who does what nobody asked for: a new one each time, since it gathers the ids of its changes."""
+    return Actor("modelkeep", "admin", False, "background")
+
+
+def collect(
+    actor: Actor,
+    registry: Registry,
+    grace_milliseconds: int = GRACE_MILLISECONDS,
+    stopped: Callable[[], bool] = _never,
+) -> Collected:
+    """Delete what nothing has used for a grace, and note since when nothing uses the rest.
+
+    In use is what a path, a manifest or a lease names. Works in small batches, so that others can write in between.
+
+    Args:
+        stopped: asked between batches; true ends the collection early.
+    """
+    actors.require(actor, "administer", "stored bytes")
+    with registry.database.read() as tx:
+        has_expired = rows.expired_leases(tx, registry.clock())
+    if has_expired:
+        with Change(actor, registry) as change:
+            rows.delete_expired_leases(change.tx, change.now)
+    for step in (_absolve, _condemn):
+        step(actor, registry, stopped)
+    collected = Collected()
+    while not stopped() and _delete_some(actor, registry, grace_milliseconds, collected):
+        pass
+    if not stopped():
+        _delete_set_aside(actor, registry)
+    return collected
+
+
+def _absolve(actor: Actor, registry: Registry, stopped: Callable[[], bool]) -> None:
+    while not stopped():
+        with registry.database.read() as tx:
+            found = rows.wrongly_condemned(tx, registry.clock(), _WRITE_BATCH)
+        if not found:
+            return
+        with Change(actor, registry) as change:
+            rows.absolve(change.tx, found)
+
+
+def _condemn(actor: Actor, registry: Registry, stopped: Callable[[], bool]) -> None:
+    """Looks for unused digests without holding up writers, and looks at those again while it writes."""
+    after: str | None = ""
+    while after is not None and not stopped():
+        with registry.database.read() as tx:
+            found, after = rows.unused(tx, after, _READ_BATCH)
+        if found:
+            with Change(actor, registry) as change:
+                rows.condemn(change.tx, found, change.now)
+
+
+def _delete_some(actor: Actor, registry: Registry, grace: int, collected: Collected) -> bool:
+    """Delete a batch; False when nothing is left to delete.
+
+    The file goes first and the row with the commit, all within one turn to write. An upload commits its row and lease
+    before it places its file. If that commit came before this turn, the lease is seen here and the blob stays; if it
+    comes after, the file is placed after this one has gone. So no row that someone is about to use ends without its
+    file. Dying before the commit leaves a row without a file that nothing refers to, which the next upload of those
+    bytes fills, and which the next collection deletes. Were the row to go first, the file of an upload in between
+    would be deleted after it.
+    """
+    taken: list[Path] = []
+    freed = Collected()
+    try:
+        with Change(actor, registry) as change:
+            until = change.now - grace
+            digests = rows.due(change.tx, until, _DELETE_BATCH)
+            for digest in digests:
+                size = rows.delete_unused(change.tx, digest, until)
+                if size is not None and (path := registry.blobs.take_out(digest)) is not None:
+                    taken.append(path)
+                    freed.bytes += size
+                freed.blobs += size is not None
+    finally:
+        # Outside of the turn: the disk may take long to free a large file. If the commit failed they go all the same.
+        for path in taken:
+            registry.blobs.unlink(path)
+    collected.blobs += freed.blobs
+    collected.bytes += freed.bytes
+    return bool(digests)
+
+
+def _delete_set_aside(actor: Actor, registry: Registry) -> None:
+    """Delete damaged files whose bytes are whole again, or needed no more."""
+    for digest, path in registry.blobs.quarantined():
+        with registry.database.read() as tx:
+            blob = rows.find(tx, digest)
+        if blob is None or not blob.is_quarantined:
+            registry.blobs.unlink(path)
+
+
+def quarantine(actor: Actor, registry: Registry, digest: str, why: str, file: io.FileIO | None = None) -> bool:
+    """Have nobody get a digest's bytes until they are uploaded again, and move its file aside.
+
+    Args:
+        why: what is wrong, as the end of a sentence.
+        file: the damaged file, still open; None when there is none.
+    Returns:
+        False when another file is in its place by now, which may be right: nothing was done.
+    Events: blob.quarantined
+    """
+    actors.require(actor, "administer", "stored bytes")
+    with Change(actor, registry) as change:
+        # Looked at in the turn to write: an upload replaces the file first and says so in a later commit, `mend`.
+        if not registry.blobs.holds(digest, file):
+            return False
+        blob = rows.find(change.tx, digest)
+        # What an upload has announced and not placed yet is missing too.
+        is_needed = file is not None or rows.is_referenced(change.tx, digest)
+        if blob is not None and is_needed and not blob.is_quarantined:
+            rows.quarantine(change.tx, digest, change.now)
+            change.record("blob.quarantined", digest=digest, why=why)
+            log.error("the bytes %s are quarantined: %s", digest, why)
+    if file is not None:
+        registry.blobs.set_aside(digest, file)
+    return True
+
+
+def mend(change: Change, digest: str) -> None:
+    """Note that the right bytes of a digest are in place again; for verbs that have just placed them.
+
+    Events: blob.mended
+    """
+    if rows.mend(change.tx, digest, change.now):
+        change.record("blob.mended", digest=digest)
+
+
+def is_quarantined(actor: Actor, registry: Registry, digest: str) -> bool:
+    """Whether a digest's bytes are known to be damaged."""
+    actors.require(actor, "read", "stored bytes")
+    with registry.database.read() as tx:
+        blob = rows.find(tx, digest)
+    return blob is not None and blob.is_quarantined
+
+
+def gone(path: str) -> Gone:
+    """What the caller hears who asks for damaged bytes."""
+    return Gone(
+        f"The bytes of '{path}' are damaged or missing in the store, so they are not given out. "
+        "Upload the same file again, to any path, or restore it from a backup."
+    )
+
+
+def examine(actor: Actor, registry: Registry, blob: Blob, pace: Pace | None = None) -> bool:
+    """Read a blob and note what is wrong with it, if anything is; whether its bytes are right.
+
+    Raises:
+        OSError: the disk cannot read it.
+    Events: blob.quarantined; blob.mended when a quarantined one has the right file again.
+    """
+    actors.require(actor, "administer", "stored bytes")
+    while True:
+        try:
+            file = registry.blobs.open(blob.digest)
+        except NotFound:
+            if quarantine(actor, registry, blob.digest, "its file is missing"):
+                return False
+            continue
+        with file:
+            why = registry.blobs.verifier.read(file, blob.digest, blob.size, pace)
+            if why is None:
+                if blob.is_quarantined:
+                    with Change(actor, registry) as change:
+                        mend(change, blob.digest)
+                return True
+            if quarantine(actor, registry, blob.digest, why, file):
+                return False
+
+
+def examine_quarantined(actor: Actor, registry: Registry, pace: Pace | None = None) -> None:
+    """Look again at every quarantined blob: its file may have been put back by hand.
+
+    Events: blob.mended
+    """
+    after: str | None = ""
+    while after is not None:
+        with registry.database.read() as tx:
+            found = rows.quarantined(tx, after, _WRITE_BATCH)
+        for blob in found:
+            if registry.blobs.size(blob.digest) is not None:
+                examine(actor, registry, blob, pace)
+        after = found[-1].digest if found else None
+
+
+def least_recently_verified(actor: Actor, registry: Registry, before: int, limit: int) -> list[Blob]:
+    """Blobs in use that nobody has read since a time, those that were not read for longest first."""
+    actors.require(actor, "administer", "stored bytes")
+    with registry.database.read() as tx:
+        return rows.least_recently_verified(tx, before, limit)
+
+
+def set_verified(actor: Actor, registry: Registry, digests: Iterable[str]) -> None:
+    """Note that bytes were read just now and found right."""
+    actors.require(actor, "administer", "stored bytes")
+    with Change(actor, registry) as change:
+        rows.set_verified(change.tx, digests, change.now)
+
+
+def usage(actor: Actor, registry: Registry, limit: int | None = None) -> Usage:
+    """What the store takes up, and which registered models take up most of it.
+
+    Args:
+        limit: how many models, 1 to 10,000, by default 1,000.
+    Raises:
+        Invalid: the limit is out of range.
+    """
+    actors.require(actor, "read", "storage use")
+    limit = texts.integer(MODELS_DEFAULT if limit is None else limit, "limit", 1)
+    if limit > MODELS_MAXIMUM:
+        raise Invalid(f"Parameter 'limit' must be at most {MODELS_MAXIMUM:,}, got {limit}.")
+    with registry.database.read() as tx:
+        found = rows.usage(tx)
+        found.models = rows.usage_of_models(tx, limit)
+    return found

@@ -1,0 +1,260 @@
+"""Rows of blobs: which are in use, since when one is not, and what is known of their bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from modelkeep.domain.blobs import Blob, ModelUsage, Usage
+from modelkeep.storage.sqlite import Transaction
+
+_REFERENCED = """(
+    EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)
+    OR EXISTS (SELECT 1 FROM manifest_files f WHERE f.digest = b.digest)
+)"""
+_LEASED = "EXISTS (SELECT 1 FROM leases l WHERE l.digest = b.digest)"
+_IN_USE = f"({_REFERENCED} OR {_LEASED})"
+
+
+def find(tx: Transaction, digest: str) -> Blob | None:
+    """The row of a digest, or None."""
+    row = tx.one(
+        "SELECT digest, size, quarantined_timestamp IS NOT NULL FROM blobs WHERE digest = :digest", {"digest": digest}
+    )
+    return None if row is None else Blob(row[0], row[1], bool(row[2]))
+
+
+def is_referenced(tx: Transaction, digest: str) -> bool:
+    """Whether a path or a manifest points at the digest."""
+    row = tx.one(f"SELECT 1 FROM blobs b WHERE b.digest = :digest AND {_REFERENCED}", {"digest": digest})
+    return row is not None
+
+
+# Collection -------------------------------------------------------------------------------------------------
+
+
+def expired_leases(tx: Transaction, now: int) -> bool:
+    """Whether a lease has run out."""
+    return tx.one("SELECT 1 FROM leases WHERE expires_timestamp <= :now LIMIT 1", {"now": now}) is not None
+
+
+def delete_expired_leases(tx: Transaction, now: int) -> None:
+    """Drop every lease that has run out."""
+    tx.run("DELETE FROM leases WHERE expires_timestamp <= :now", {"now": now})
+
+
+def unused(tx: Transaction, after: str, limit: int) -> tuple[list[str], str | None]:
+    """The next digests in order that nothing uses and that are not condemned yet, among `limit` rows after a digest.
+
+    Returns:
+        Those digests, and the last digest looked at; None at the end.
+    """
+    rows = tx.all(
+        f"""
+        SELECT b.digest, b.condemned_timestamp IS NULL AND NOT {_IN_USE}
+        FROM blobs b WHERE b.digest > :after ORDER BY b.digest LIMIT :limit
+        """,
+        {"after": after, "limit": limit},
+    )
+    return [digest for digest, is_unused in rows if is_unused], rows[-1][0] if rows else None
+
+
+def condemn(tx: Transaction, digests: Iterable[str], now: int) -> None:
+    """Note from when on nothing uses the digests; those that are in use by now are left alone."""
+    tx.run(
+        f"""
+        UPDATE blobs AS b SET condemned_timestamp = :now
+        WHERE b.digest IN (SELECT value FROM json_each(:digests)) AND b.condemned_timestamp IS NULL AND NOT {_IN_USE}
+        """,
+        {"digests": json.dumps(list(digests)), "now": now},
+    )
+
+
+def wrongly_condemned(tx: Transaction, now: int, limit: int) -> list[str]:
+    """Condemned digests that are in use again, or were condemned by a clock that ran ahead."""
+    rows = tx.all(
+        f"""
+        SELECT b.digest FROM blobs b
+        WHERE b.condemned_timestamp IS NOT NULL AND (b.condemned_timestamp > :now OR {_IN_USE}) LIMIT :limit
+        """,
+        {"now": now, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def absolve(tx: Transaction, digests: Iterable[str]) -> None:
+    """Take back that the digests are condemned."""
+    tx.run(
+        "UPDATE blobs SET condemned_timestamp = NULL WHERE digest IN (SELECT value FROM json_each(:digests))",
+        {"digests": json.dumps(list(digests))},
+    )
+
+
+def due(tx: Transaction, condemned_before: int, limit: int) -> list[str]:
+    """Unused digests condemned at or before a time, the longest condemned first."""
+    rows = tx.all(
+        f"""
+        SELECT b.digest FROM blobs b
+        WHERE b.condemned_timestamp <= :before AND NOT {_IN_USE} ORDER BY b.condemned_timestamp LIMIT :limit
+        """,
+        {"before": condemned_before, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def delete_unused(tx: Transaction, digest: str, condemned_before: int) -> int | None:
+    """Delete the row of a digest if nothing uses it and it was condemned by then; its size, or None."""
+    row = tx.one(
+        f"""
+        DELETE FROM blobs AS b
+        WHERE b.digest = :digest AND b.condemned_timestamp <= :before AND NOT {_IN_USE} RETURNING size
+        """,
+        {"digest": digest, "before": condemned_before},
+    )
+    return None if row is None else row[0]
+
+
+# What is known of the bytes ---------------------------------------------------------------------------------
+
+
+def quarantine(tx: Transaction, digest: str, now: int) -> None:
+    """Note that the bytes are wrong or missing."""
+    tx.run("UPDATE blobs SET quarantined_timestamp = :now WHERE digest = :digest", {"digest": digest, "now": now})
+
+
+def mend(tx: Transaction, digest: str, now: int) -> bool:
+    """Note that the bytes are right again; False when they were not known to be wrong."""
+    changed = tx.run(
+        """
+        UPDATE blobs SET quarantined_timestamp = NULL, verified_timestamp = :now
+        WHERE digest = :digest AND quarantined_timestamp IS NOT NULL
+        """,
+        {"digest": digest, "now": now},
+    )
+    return changed > 0
+
+
+def quarantined(tx: Transaction, after: str, limit: int) -> list[Blob]:
+    """Blobs whose bytes are known to be wrong, by digest."""
+    rows = tx.all(
+        """
+        SELECT digest, size FROM blobs
+        WHERE quarantined_timestamp IS NOT NULL AND digest > :after ORDER BY digest LIMIT :limit
+        """,
+        {"after": after, "limit": limit},
+    )
+    return [Blob(digest, size, True) for digest, size in rows]
+
+
+def least_recently_verified(tx: Transaction, before: int, limit: int) -> list[Blob]:
+    """Referenced blobs not read since a time, those that nobody has read for longest first."""
+    rows = tx.all(
+        f"""
+        SELECT b.digest, b.size FROM blobs b
+        WHERE (b.verified_timestamp IS NULL OR b.verified_timestamp < :before)
+            AND b.quarantined_timestamp IS NULL AND b.condemned_timestamp IS NULL AND {_REFERENCED}
+        ORDER BY b.verified_timestamp LIMIT :limit
+        """,
+        {"before": before, "limit": limit},
+    )
+    return [Blob(*row) for row in rows]
+
+
+def set_verified(tx: Transaction, digests: Iterable[str], now: int) -> None:
+    """Note that the bytes of the digests were read and found right."""
+    tx.run(
+        """
+        UPDATE blobs SET verified_timestamp = :now
+        WHERE digest IN (SELECT value FROM json_each(:digests)) AND quarantined_timestamp IS NULL
+        """,
+        {"digests": json.dumps(list(digests)), "now": now},
+    )
+
+
+# Looking at all of them -------------------------------------------------------------------------------------
+
+
+def totals(tx: Transaction) -> tuple[int, int]:
+    """How many blobs there are, and their bytes."""
+    row = tx.one("SELECT count(*), coalesce(sum(size), 0) FROM blobs", {})
+    assert row is not None
+    return row[0], row[1]
+
+
+def between(tx: Transaction, low: str, high: str) -> list[tuple[Blob, bool]]:
+    """Blobs from one digest to before another, by digest, each with whether something refers to it."""
+    rows = tx.all(
+        f"""
+        SELECT b.digest, b.size, b.quarantined_timestamp IS NOT NULL, {_REFERENCED}
+        FROM blobs b WHERE b.digest >= :low AND b.digest < :high ORDER BY b.digest
+        """,
+        {"low": low, "high": high},
+    )
+    return [(Blob(row[0], row[1], bool(row[2])), bool(row[3])) for row in rows]
+
+
+def paths_of(tx: Transaction, digest: str, limit: int) -> list[str]:
+    """Some of the paths that point at a digest."""
+    rows = tx.all(
+        "SELECT path FROM artifacts WHERE digest = :digest ORDER BY path LIMIT :limit",
+        {"digest": digest, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def versions_of(tx: Transaction, digest: str, limit: int) -> list[tuple[str, int]]:
+    """Some of the versions whose manifest holds a digest, as name and number."""
+    rows = tx.all(
+        """
+        SELECT DISTINCT m.name, v.number FROM manifest_files f
+        JOIN versions v ON v.manifest_id = f.manifest_id JOIN models m ON m.id = v.model_id
+        WHERE f.digest = :digest ORDER BY m.name, v.number LIMIT :limit
+        """,
+        {"digest": digest, "limit": limit},
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def usage(tx: Transaction) -> Usage:
+    """What the store takes up, without its models."""
+    row = tx.one(
+        """
+        SELECT count(*), coalesce(sum(size), 0),
+            coalesce(sum(size) FILTER (WHERE is_pinned), 0),
+            coalesce(sum(size) FILTER (WHERE is_artifact AND NOT is_pinned), 0),
+            coalesce(sum(size) FILTER (WHERE condemned_timestamp IS NOT NULL), 0),
+            coalesce(sum(size) FILTER (WHERE quarantined_timestamp IS NOT NULL), 0)
+        FROM (
+            SELECT b.size, b.condemned_timestamp, b.quarantined_timestamp,
+                EXISTS (SELECT 1 FROM manifest_files f WHERE f.digest = b.digest) AS is_pinned,
+                EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest) AS is_artifact
+            FROM blobs b
+        ) AS every
+        """,
+        {},
+    )
+    assert row is not None
+    return Usage(*row)
+
+
+def usage_of_models(tx: Transaction, limit: int) -> list[ModelUsage]:
+    """What the registered models with the most pinned bytes take up."""
+    rows = tx.all(
+        """
+        WITH manifests_of (model_id, manifest_id) AS (
+            SELECT DISTINCT model_id, manifest_id FROM versions WHERE manifest_id IS NOT NULL
+        ), held (model_id, digest) AS (
+            SELECT DISTINCT o.model_id, f.digest
+            FROM manifests_of o JOIN manifest_files f ON f.manifest_id = o.manifest_id
+        ), holders (digest, models) AS (
+            SELECT digest, count(*) FROM held GROUP BY digest
+        )
+        SELECT m.id, m.name, m.deleted_timestamp IS NOT NULL, count(*), sum(b.size),
+            coalesce(sum(b.size) FILTER (WHERE o.models > 1), 0)
+        FROM held h JOIN holders o ON o.digest = h.digest JOIN blobs b ON b.digest = h.digest
+            JOIN models m ON m.id = h.model_id
+        GROUP BY m.id ORDER BY sum(b.size) DESC, m.id LIMIT :limit
+        """,
+        {"limit": limit},
+    )
+    return [ModelUsage(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
