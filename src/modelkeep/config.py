@@ -39,6 +39,10 @@ class Settings:
     auth: bool = _setting(False, "Require a token for every call. `modelkeep tokens create` makes them.")
     insecure: bool = _setting(False, "Allow a non-loopback address without authentication.")
     read_only: bool = _setting(False, "Refuse every change.")
+    scrub_mb_per_second: int = _setting(
+        20, "How fast stored files are read again in the background to find damage, in MB a second; 0 for not at all."
+    )
+    collect_grace_hours: int = _setting(24, "Hours that a stored file which nothing uses is kept before it is deleted.")
     access_log: str = _setting("off", "Which requests to log: off, writes or all.")
     log_level: str = _setting("info", "Least level to log: debug, info, warning or error.")
     log_format: str = _setting("json", "Log lines as json or text.")
@@ -105,6 +109,12 @@ def _checked(settings: Settings) -> Settings:
         raise Invalid(f"--port must be between 1 and 65535, got {settings.port}.")
     if not 1 <= settings.processes <= 256:
         raise Invalid(f"--processes must be between 1 and 256, got {settings.processes}.")
+    for option, number in (
+        ("scrub-mb-per-second", settings.scrub_mb_per_second),
+        ("collect-grace-hours", settings.collect_grace_hours),
+    ):
+        if not 0 <= number <= 1_000_000:
+            raise Invalid(f"--{option} must be between 0 and 1,000,000, got {number}.")
     if settings.base_path and (not settings.base_path.startswith("/") or settings.base_path.endswith("/")):
         raise Invalid(
             f"--base-path must start with '/' and not end with it, as in /registry, got {settings.base_path!r}."

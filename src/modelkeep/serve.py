@@ -81,6 +81,7 @@ def build_app(settings: Settings) -> Any:
     """The ASGI application, made in the process that serves it."""
     from modelkeep.http.app import App, Edge
     from modelkeep.ui.pages import Pages
+    from modelkeep.worker import chores
 
     # What is imported by now lives as long as the process: the collector need not look at it again, and what a
     # request makes is freed by reference counts, so the collector may come more rarely.
@@ -100,7 +101,12 @@ def build_app(settings: Settings) -> Any:
         read_only=settings.read_only,
         busy_milliseconds=BUSY_MILLISECONDS,
     )
-    return App(open_registry, Pages, edge)
+    start_background = functools.partial(
+        chores.start,
+        scrub_mb_per_second=settings.scrub_mb_per_second,
+        collect_grace_hours=settings.collect_grace_hours,
+    )
+    return App(open_registry, Pages, edge, None if settings.read_only else start_background)
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:

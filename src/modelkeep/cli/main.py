@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from modelkeep.cli.fsck import fsck
 from modelkeep.cli.serve import serve
 from modelkeep.cli.tokens import tokens
 from modelkeep.domain.errors import ModelkeepError
@@ -26,5 +27,6 @@ def main() -> None:
     """A model registry that speaks MLflow's API."""
 
 
+main.add_command(fsck)
 main.add_command(serve)
 main.add_command(tokens)

@@ -55,6 +55,13 @@ class Pages(Protocol):
         """The page of a path, or None."""
 
 
+class Background(Protocol):
+    """What the application needs of the work that nobody asks for: see `modelkeep.worker`."""
+
+    def stop(self) -> None:
+        """End it, before the registry is closed."""
+
+
 class App:
     """An ASGI application over one registry.
 
@@ -62,6 +69,7 @@ class App:
         open_registry: opens it, in the process that serves it.
         make_pages: makes the pages for people from the registry, a pool of threads and the base path.
         edge: what else it needs to know.
+        start_background: starts what is done to the registry without a request, if anything is.
     """
 
     def __init__(
@@ -69,10 +77,12 @@ class App:
         open_registry: Callable[[], Registry],
         make_pages: Callable[[Registry, ThreadPoolExecutor, str], Pages],
         edge: Edge,
+        start_background: Callable[[Registry], Background] | None = None,
     ):
         self._open = open_registry
         self._make_pages = make_pages
         self._edge = edge
+        self._start_background = start_background
         self._guard = Guard(edge.allowed_hosts)
         self._proxies = probes.Proxies(edge.trusted_proxies)
         self._measures = Measures()
@@ -96,8 +106,11 @@ class App:
         self._api = Api(self._registry, readers)
         self._probes = probes.Probes(self._registry, self._measures, self._routes.calls)
         self._pages = self._make_pages(self._registry, readers, self._edge.base_path)
+        background = self._start_background(self._registry) if self._start_background else None
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if background is not None:
+            background.stop()
         readers.shutdown()
         await self._api.writes.close()
         opening.close(self._registry)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from modelkeep.domain.blobs import Blob, ModelUsage, Usage
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.sqlite import Row, Transaction
 
 _REFERENCED = """(
     EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)
@@ -148,16 +148,18 @@ def quarantined(tx: Transaction, after: str, limit: int) -> list[Blob]:
 
 def least_recently_verified(tx: Transaction, before: int, limit: int) -> list[Blob]:
     """Referenced blobs not read since a time, those that nobody has read for longest first."""
-    rows = tx.all(
-        f"""
-        SELECT b.digest, b.size FROM blobs b
-        WHERE (b.verified_timestamp IS NULL OR b.verified_timestamp < :before)
-            AND b.quarantined_timestamp IS NULL AND b.condemned_timestamp IS NULL AND {_REFERENCED}
-        ORDER BY b.verified_timestamp LIMIT :limit
-        """,
-        {"before": before, "limit": limit},
-    )
-    return [Blob(*row) for row in rows]
+    # Two statements, because of one with OR no index gives the order.
+    found: list[Row] = []
+    for condition in ("b.verified_timestamp IS NULL", "b.verified_timestamp < :before"):
+        found += tx.all(
+            f"""
+            SELECT b.digest, b.size FROM blobs b
+            WHERE {condition} AND b.quarantined_timestamp IS NULL AND b.condemned_timestamp IS NULL AND {_REFERENCED}
+            ORDER BY b.verified_timestamp LIMIT :limit
+            """,
+            {"before": before, "limit": limit - len(found)},
+        )
+    return [Blob(*row) for row in found]
 
 
 def set_verified(tx: Transaction, digests: Iterable[str], now: int) -> None:
