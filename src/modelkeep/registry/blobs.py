@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from modelkeep.blobs.hashing import Pace
+from modelkeep.blobs.hashing import Pace, forget_cached
 from modelkeep.domain import actors, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.blobs import Blob, Collected, Usage
@@ -178,9 +178,11 @@ def gone(path: str) -> Gone:
     )
 
 
-def examine(actor: Actor, registry: Registry, blob: Blob, pace: Pace | None = None) -> bool:
+def examine(actor: Actor, registry: Registry, blob: Blob, pace: Pace | None = None, from_disk: bool = False) -> bool:
     """Read a blob and note what is wrong with it, if anything is; whether its bytes are right.
 
+    Args:
+        from_disk: read what is on the disk, even if it is in memory.
     Raises:
         OSError: the disk cannot read it.
     Events: blob.quarantined; blob.mended when a quarantined one has the right file again.
@@ -194,6 +196,8 @@ def examine(actor: Actor, registry: Registry, blob: Blob, pace: Pace | None = No
                 return False
             continue
         with file:
+            if from_disk:
+                forget_cached(file)
             why = registry.blobs.verifier.read(file, blob.digest, blob.size, pace)
             if why is None:
                 if blob.is_quarantined:

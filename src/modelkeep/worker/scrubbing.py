@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 
@@ -23,13 +24,19 @@ _COST_OF_A_FILE = 64 * 1024
 
 
 def scrub(
-    registry: Registry, rate: float, stopping: threading.Event, rest_milliseconds: int = REST_MILLISECONDS
+    registry: Registry,
+    rate: float,
+    stopping: threading.Event,
+    rest_milliseconds: int = REST_MILLISECONDS,
+    seconds: float = math.inf,
 ) -> int:
     """Read what nobody has read for a while, longest ago first, and quarantine what is wrong.
 
     Args:
         rate: bytes a second.
         stopping: ends it with Stopped.
+        rest_milliseconds: what was read since is left alone.
+        seconds: after which to leave off; what is next will be first the next time.
     Returns:
         How many blobs were read.
     Events: blob.quarantined
@@ -37,13 +44,23 @@ def scrub(
     pace = _Pace(rate, stopping)
     failed: set[str] = set()
     read = 0
-    while True:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         before = registry.clock() - rest_milliseconds
         found = blobs.least_recently_verified(blobs.background_actor(), registry, before, _BATCH + len(failed))
         batch = [blob for blob in found if blob.digest not in failed]
         if not batch:
-            return read
+            break
         read += _scrub_batch(registry, batch, pace, failed)
+    return read
+
+
+def look_again(registry: Registry, rate: float, stopping: threading.Event) -> None:
+    """Read what is quarantined: its file may have been put back by hand.
+
+    Events: blob.mended
+    """
+    blobs.examine_quarantined(blobs.background_actor(), registry, _Pace(rate, stopping))
 
 
 def _scrub_batch(registry: Registry, batch: list[Blob], pace: _Pace, failed: set[str]) -> int:
@@ -69,7 +86,7 @@ def _scrub_batch(registry: Registry, batch: list[Blob], pace: _Pace, failed: set
 def _is_right(registry: Registry, blob: Blob, pace: _Pace, failed: set[str]) -> bool:
     pace(_COST_OF_A_FILE)
     try:
-        return blobs.examine(blobs.background_actor(), registry, blob, pace)
+        return blobs.examine(blobs.background_actor(), registry, blob, pace, from_disk=True)
     except (OSError, Unavailable) as error:
         # The disk may be failing as a whole: to quarantine everything on it would help nobody.
         log.error("the blob %s could not be read: %s", blob.digest, error)
