@@ -1,0 +1,71 @@
+"""The background thread: who runs it, what it survives, how it ends."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from modelkeep.worker import running
+from modelkeep.worker.running import Background, Chore
+
+
+class Counted:
+    """Work that counts itself."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.first = threading.Event()
+
+    def __call__(self, stopping: threading.Event) -> None:
+        self.done += 1
+        self.first.set()
+
+
+def test_a_chore_is_done_at_once_and_again_later(tmp_path: Path) -> None:
+    again = threading.Event()
+    counted = Counted()
+
+    def work(stopping: threading.Event) -> None:
+        counted(stopping)
+        if counted.done == 3:
+            again.set()
+
+    background = Background(tmp_path, [Chore("counting", work, 0.01)])
+
+    assert again.wait(10)
+    background.stop()
+
+
+def test_a_chore_that_fails_keeps_no_other_from_being_done(tmp_path: Path) -> None:
+    def fail(stopping: threading.Event) -> None:
+        raise OSError("the disk is full")
+
+    counted = Counted()
+    background = Background(tmp_path, [Chore("failing", fail, 1), Chore("counting", counted, 1)])
+
+    assert counted.first.wait(10)
+    background.stop()
+
+
+def test_one_of_two_does_the_work_and_the_other_takes_over(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(running, "ELECTION_SECONDS", 0.01)
+    first, second = Counted(), Counted()
+    one = Background(tmp_path, [Chore("counting", first, 100)])
+    assert first.first.wait(10)
+    two = Background(tmp_path, [Chore("counting", second, 100)])
+    assert not second.first.wait(0.1)
+
+    one.stop()
+
+    assert second.first.wait(10)
+    two.stop()
+
+
+def test_nothing_is_left_of_it_after_a_stop(tmp_path: Path) -> None:
+    def wait(stopping: threading.Event) -> None:
+        stopping.wait()
+
+    background = Background(tmp_path, [Chore("waiting", wait, 1)])
+    background.stop()
+
+    assert "modelkeep-background" not in [thread.name for thread in threading.enumerate()]
