@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -44,6 +44,8 @@ class Call:
         cost: `point` for a bounded read, answered at once; `scan` for a read that goes to a thread.
         creates: it takes an Idempotency-Key.
         is_long: a write that may take longer than an event loop can spare.
+        is_detached: it waits for the disk between transactions of its own, so it runs in a thread and in no batch.
+        is_addressed: its reply is also given the address by which the client reaches the server.
         waits: it is a long poll: it has a field `wait`, in seconds, which the edge keeps for itself.
         version: the major version in the path.
     """
@@ -55,11 +57,13 @@ class Call:
     action: Literal["read", "write", "approve", "administer"]
     resource: str
     summary: str
-    reply: Callable[[Any], Reply] | None = None
+    reply: Callable[..., Reply] | None = None
     shape: type[Reply] | None = None
     required: tuple[str, ...] = ()
     cost: Literal["point", "scan"] = "scan"
     creates: bool = False
     is_long: bool = False
+    is_detached: bool = False
+    is_addressed: bool = False
     waits: bool = False
     version: str = "2.0"

@@ -14,6 +14,7 @@ from modelkeep.api import (
     runs,
     storage,
     tokens,
+    uploads,
     versions,
 )
 from modelkeep.api.call import Call
@@ -28,6 +29,7 @@ CALLS: tuple[Call, ...] = (
     *datasets.CALLS,
     *logged_models.CALLS,
     *artifacts.CALLS,
+    *uploads.CALLS,
     *events.CALLS,
     *storage.CALLS,
     *tokens.CALLS,

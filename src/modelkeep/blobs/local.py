@@ -19,6 +19,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from modelkeep.blobs.verifying import SMALL_BYTES, Verifier, is_settled, settle
 from modelkeep.domain.errors import Invalid, NotFound, OutOfSpace, Unavailable
@@ -271,15 +272,17 @@ class Upload:
     """
 
     __slots__ = (
-        "_allocated", "_blobs", "_descriptor", "_hash", "_kept", "_length", "_name", "_written_back", "digest", "size",
+        "_allocated", "_blobs", "_descriptor", "_hash", "_kept", "_length", "_name", "_start", "_written_back",
+        "digest", "size",
     )  # fmt: skip
 
-    def __init__(self, blobs: LocalBlobs, name: str, descriptor: int, length: int | None):
+    def __init__(self, blobs: LocalBlobs, name: str, descriptor: int, length: int | None, start: int = 0):
         self._blobs = blobs
         self._name = name
         self._descriptor = descriptor
         self._length = length
-        self._hash = hashlib.sha256()
+        self._start = start
+        self._hash: Any = hashlib.sha256()
         self._allocated = 0
         self._written_back = 0
         self._kept = False
@@ -318,7 +321,7 @@ class Upload:
                 raise _out_of_space()
             until = min(self._length, self._allocated + ALLOCATE_BYTES)
             if until > self._allocated and hasattr(os, "posix_fallocate"):  # macOS has none
-                os.posix_fallocate(self._descriptor, self._allocated, until - self._allocated)
+                os.posix_fallocate(self._descriptor, self._start + self._allocated, until - self._allocated)
             self._allocated = until
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
@@ -328,7 +331,7 @@ class Upload:
     def _write_back(self) -> None:
         if _sync_file_range is not None:
             length = self.size - self._written_back
-            _sync_file_range(self._descriptor, self._written_back, length, _SYNC_FILE_RANGE_WRITE)
+            _sync_file_range(self._descriptor, self._start + self._written_back, length, _SYNC_FILE_RANGE_WRITE)
         self._written_back = self.size
 
     def finish(self) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from modelkeep.api.call import Call
 from modelkeep.api.table import CALLS
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, ModelkeepError, TooLarge
+from modelkeep.http.addresses import Addresses
 from modelkeep.http.decoding import BODY_LIMIT, Decoder
 from modelkeep.http.measuring import Measures, Tally
 from modelkeep.http.responding import Headers, Receive, Scope
@@ -31,8 +32,9 @@ log = logging.getLogger("modelkeep.http")
 Verb = Callable[..., Any]
 LONGEST_WAIT = 20
 POLL_SECONDS = 0.25
-# The key of a tag may hold slashes, which arrive decoded.
-_FIELD = {"tag_key": ".+"}
+_DETACHED = 4
+# The key of a tag and a folder may hold slashes, which arrive decoded.
+_FIELD = {"tag_key": ".+", "folder": ".*"}
 _NO_FIELDS: dict[str, str] = {}
 _PREFIXES = ("/api/{version}/", "/ajax-api/{version}/")
 
@@ -107,13 +109,20 @@ class Routes:
 class Api:
     """Answers the calls of the table for one registry and one event loop."""
 
-    def __init__(self, registry: Registry, readers: ThreadPoolExecutor):
+    def __init__(self, registry: Registry, readers: ThreadPoolExecutor, addresses: Addresses):
         self._registry = registry
         self._readers = readers
+        self._addresses = addresses
+        self._detached = ThreadPoolExecutor(_DETACHED, thread_name_prefix="modelkeep-detached")
         self._loop = asyncio.get_running_loop()
         self.writes = Writes(registry, self._loop)
         self._stopping = False
         self._encode = msgspec.json.Encoder().encode
+
+    async def close(self) -> None:
+        """Finish what is being written; only then may the registry be closed."""
+        await self._loop.run_in_executor(None, self._detached.shutdown)
+        await self.writes.close()
 
     def stop_waiting(self) -> None:
         """Answer the long polls now, so that the server can stop."""
@@ -156,6 +165,10 @@ class Api:
                 return self._body(call, verb(actor, registry, **arguments))
             work = lambda: self._body(call, verb(actor, registry, **arguments))  # noqa: E731
             return await self._loop.run_in_executor(self._readers, work)
+        if call.is_detached:
+            address = (self._addresses.of_server(scope, headers),) if call.is_addressed else ()
+            work = lambda: self._body(call, verb(actor, registry, **arguments), *address)  # noqa: E731
+            return await self._loop.run_in_executor(self._detached, work)
         key = headers.get(b"idempotency-key") if call.creates else None
         if key is None:
             return self._body(
@@ -185,8 +198,8 @@ class Api:
             # Another process may write too, so a poll stays needed beside this process's own signal.
             await self.writes.wait_for_one(min(left, POLL_SECONDS))
 
-    def _body(self, call: Call, result: Any) -> bytes:
-        return b"{}" if call.reply is None else self._encode(call.reply(result))
+    def _body(self, call: Call, result: Any, *address: str) -> bytes:
+        return b"{}" if call.reply is None else self._encode(call.reply(result, *address))
 
 
 def _arguments(

@@ -16,6 +16,7 @@ from modelkeep.api.errors import EndpointNotFound, MethodNotAllowed, WorkspacesD
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, ModelkeepError
 from modelkeep.http import artifacts, identity, probes
+from modelkeep.http.addresses import Addresses
 from modelkeep.http.api import Api, Endpoint, Routes, change_headers
 from modelkeep.http.guard import Guard
 from modelkeep.http.measuring import Measures, Tally
@@ -103,7 +104,7 @@ class App:
         await receive()
         self._registry = self._open()
         readers = ThreadPoolExecutor(_READERS, thread_name_prefix="modelkeep-reader")
-        self._api = Api(self._registry, readers)
+        self._api = Api(self._registry, readers, Addresses(self._proxies, self._edge.base_path))
         self._probes = probes.Probes(self._registry, self._measures, self._routes.calls)
         self._pages = self._make_pages(self._registry, readers, self._edge.base_path)
         background = self._start_background(self._registry) if self._start_background else None
@@ -112,7 +113,7 @@ class App:
         if background is not None:
             background.stop()
         readers.shutdown()
-        await self._api.writes.close()
+        await self._api.close()
         opening.close(self._registry)
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -182,6 +183,10 @@ class App:
         if open_to_all is not None:
             await open_to_all(begun.send)
             return self._measures.tally(path)
+        receiver = artifacts.match_signed(method, path)
+        if receiver is not None:
+            await receiver(self._registry, self._api.writes, scope, receive, begun.send)
+            return self._measures.tally("artifacts")
         handler = artifacts.match(method, path)
         if handler is not None:
             _check_workspace(headers)

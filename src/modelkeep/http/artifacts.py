@@ -6,25 +6,31 @@ import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+import msgspec
+
+from modelkeep.api.uploads import upload_reply
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, NotImplementedHere
 from modelkeep.domain.texts import required
 from modelkeep.http.downloads import send_artifact
 from modelkeep.http.responding import Receive, Scope, Send, send_json
+from modelkeep.http.transfers import receive_more, receive_part
 from modelkeep.http.uploads import receive_artifact, too_large
 from modelkeep.http.writing import Writes
-from modelkeep.registry import artifacts
+from modelkeep.registry import artifacts, parts
 from modelkeep.registry.handle import Registry
 
 Handler = Callable[[Registry, Writes, Actor, Scope, Receive, Send], Awaitable[None]]
 
+SignedHandler = Callable[[Registry, Writes, Scope, Receive, Send], Awaitable[None]]
+
 # MLflow's limit for a file that comes through its browser route.
 BROWSER_UPLOAD_LIMIT = 10 * 1024 * 1024
 
-_PREFIX = re.compile(
-    r"/(?:ajax-)?api/2\.0/mlflow-artifacts/(artifacts|presigned|mpu/create|mpu/complete|mpu/abort)(/|$)"
-)
+_PREFIX = re.compile(r"/(?:ajax-)?api/2\.0/mlflow-artifacts/(artifacts|presigned)(/|$)")
+_PART = re.compile(r"/api/2\.0/modelkeep/uploads/parts/([0-9a-f]{32})/([0-9]{1,5})")
+_UPLOAD = re.compile(r"/(?:ajax-)?api/2\.0/modelkeep/uploads/([0-9a-f]{32})")
 _OF_LOGGED_MODEL = re.compile(r"/ajax-api/2\.0/mlflow/logged-models/([^/]+)/artifacts/files")
 
 
@@ -35,15 +41,47 @@ def match(method: str, path: str) -> Handler | None:
     begun, and never afterwards. `scope["raw_path"]` is what the paths of files are read from.
     """
     if found := _PREFIX.match(path):
-        kind = found[1]
-        if kind == "artifacts":
+        if found[1] == "artifacts":
             return _FILES.get(method) if found[2] else None
-        return _UNSUPPORTED.get((method, kind))
+        return _refuse_multipart_download if method == "GET" else None
     if method in ("GET", "HEAD"):
         if _OF_LOGGED_MODEL.fullmatch(path):
             return _download_of_logged_model
         return _DOWNLOADS.get(path)
+    if method == "PUT" and _UPLOAD.fullmatch(path):
+        return _append
     return _upload_to_run if (method, path) == ("POST", "/ajax-api/2.0/mlflow/upload-artifact") else None
+
+
+def match_signed(method: str, path: str) -> SignedHandler | None:
+    """The handler of a path whose signature says enough about who calls, or None. It takes what `match`'s do, but for
+    the actor.
+    """
+    return _receive_part if method == "PUT" and _PART.fullmatch(path) else None
+
+
+async def _receive_part(registry: Registry, writes: Writes, scope: Scope, receive: Receive, send: Send) -> None:
+    found = _PART.fullmatch(scope["path"])
+    assert found is not None
+    query, number = _query(scope), int(found[2])
+    upload = parts.identify(registry, found[1], number, _integer(query, "expires"), query.get("signature", ""))
+    etag = await receive_part(registry, writes, upload, number, _length(scope), receive)
+    await send_json(send, 200, b"{}", [(b"etag", b'"%s"' % etag.encode())])
+
+
+def _integer(query: dict[str, str], field: str) -> int:
+    text = required(query.get(field), field)
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise Invalid(f"Parameter '{field}' must be a whole number, got {text[:100]!r}.")
+    return int(text)
+
+
+async def _append(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+    found = _UPLOAD.fullmatch(scope["path"])
+    assert found is not None
+    offset = _integer(_query(scope), "offset")
+    upload = await receive_more(registry, writes, actor, found[1], offset, _length(scope), receive)
+    await send_json(send, 200, msgspec.json.encode(upload_reply(upload)))
 
 
 async def _download(
@@ -136,13 +174,6 @@ async def _upload_to_run(
     await send_json(send, 200, b"{}")
 
 
-async def _refuse_multipart_upload(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
-    # Stock clients match the start of this message, and then send the file in one piece.
-    raise NotImplementedHere("Multipart upload is not supported for the current artifact repository. Use PUT.")
-
-
 async def _refuse_multipart_download(
     registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
 ) -> None:
@@ -150,12 +181,6 @@ async def _refuse_multipart_download(
 
 
 _FILES: dict[str, Handler] = {"GET": _download, "HEAD": _download, "PUT": _upload, "DELETE": _delete}
-_UNSUPPORTED: dict[tuple[str, str], Handler] = {
-    ("POST", "mpu/create"): _refuse_multipart_upload,
-    ("POST", "mpu/complete"): _refuse_multipart_upload,
-    ("POST", "mpu/abort"): _refuse_multipart_upload,
-    ("GET", "presigned"): _refuse_multipart_download,
-}
 _DOWNLOADS: dict[str, Handler] = {
     "/get-artifact": _download_of_run,
     "/model-versions/get-artifact": _download_of_version,

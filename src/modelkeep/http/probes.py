@@ -27,12 +27,14 @@ _SERVER_INFO = {
     "store_type": "SqlStore",
     "workspaces_enabled": False,
     "trace_archival_enabled": False,
-    "multipart_uploads_enabled": False,
+    "multipart_uploads_enabled": True,
     "multipart_downloads_enabled": False,
     "presigned_upload_run_id_supported": False,
     "presigned_upload_model_id_supported": False,
     "features_enabled": {"gateway": False},
 }
+
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
 
 log = logging.getLogger("modelkeep.http")
 
@@ -112,6 +114,10 @@ class Proxies:
         scheme = headers.get(b"x-forwarded-proto", scope["scheme"].encode()).split(b",")[0].strip().decode("latin-1")
         others = [(name, value) for name, value in scope["headers"] if name != b"host"]
         return {**scope, "scheme": scheme, "headers": [*others, (b"host", self.host(scope, headers))]}
+
+    def are_hidden(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """Whether there is a proxy whose word is not taken, so that the client's own address of the server is unknown."""
+        return any(name in headers for name in _FORWARDED) and not self._trusts(scope)
 
     def client(self, scope: Scope) -> str:
         """The address of the client, for the log."""

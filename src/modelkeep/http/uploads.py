@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from modelkeep.registry import artifacts
 from modelkeep.registry.handle import Registry
 
 if TYPE_CHECKING:
-    from modelkeep.blobs.local import LocalBlobs, Upload
+    from modelkeep.blobs.local import Upload
 
 CHUNK_SECONDS = 60.0
 UPLOADS_LIMIT = 256
@@ -53,13 +53,11 @@ async def receive_artifact(
         Unavailable: too many uploads are under way, or the disk failed.
     """
     artifacts.check_upload(actor, registry, path)
-    if len(_threads) >= UPLOADS_LIMIT:
-        raise Unavailable(f"{UPLOADS_LIMIT} uploads are under way already. Try again shortly.")
-    thread = _UploadThread(registry.blobs, length)
+    thread = UploadThread(lambda: registry.blobs.begin(length))
     try:
         if length is not None and length > ROOM_AT_LEAST:
             await thread.run(lambda upload: None)  # once it is begun; what does not fit is refused unsent
-        await _receive(thread, receive, limit)
+        await receive_into(thread, receive, limit)
         await thread.run(lambda upload: upload.finish())
         lease = await writes.submit(actor, lambda: artifacts.reserve(actor, registry, path, thread.upload))
         await thread.run(lambda upload: upload.keep())
@@ -72,7 +70,20 @@ async def receive_artifact(
     return stored
 
 
-async def _receive(thread: _UploadThread, receive: Receive, limit: int | None) -> None:
+async def receive_into(
+    thread: UploadThread,
+    receive: Receive,
+    limit: int | None = None,
+    pause: Callable[[int], Awaitable[None]] | None = None,
+) -> None:
+    """Hand a request's body to a thread.
+
+    Args:
+        limit: the most bytes that are taken.
+        pause: awaited after each chunk, with the number of bytes so far.
+    Raises:
+        Invalid: the body ended early, stood still for CHUNK_SECONDS, or is over the limit.
+    """
     received = 0
     more = True
     while more:
@@ -92,6 +103,8 @@ async def _receive(thread: _UploadThread, receive: Receive, limit: int | None) -
             if limit is not None and received > limit:
                 raise too_large(limit)
             await thread.write(chunk)
+            if pause is not None:
+                await pause(received)
 
 
 def too_large(limit: int) -> Invalid:
@@ -99,18 +112,23 @@ def too_large(limit: int) -> Invalid:
     return Invalid(f"Artifact size is too large. Max size is {limit // 1024 // 1024}MB.")
 
 
-class _UploadThread:
+class UploadThread:
     """A thread with one upload, fed from the event loop that made it.
 
+    Args:
+        begin: begins the upload, in the thread.
+    Raises:
+        Unavailable: too many uploads are under way.
     Attributes:
         upload: what is written; set once the thread has begun it.
     """
 
     upload: Upload
 
-    def __init__(self, blobs: LocalBlobs, length: int | None):
-        self._blobs = blobs
-        self._length = length
+    def __init__(self, begin: Callable[[], Upload]):
+        if len(_threads) >= UPLOADS_LIMIT:
+            raise Unavailable(f"{UPLOADS_LIMIT} uploads are under way already. Try again shortly.")
+        self._begin = begin
         self._loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._jobs: SimpleQueue[bytes | _Step | None] = SimpleQueue()
@@ -142,10 +160,14 @@ class _UploadThread:
             return True
         return queued <= ROOM_OF_ONE and sum(thread._given - thread._taken for thread in _threads) <= ROOM_OF_ALL
 
-    def run(self, work: Callable[[Upload], Any]) -> asyncio.Future[Any]:
-        """Queue `work` behind the chunks; the future has its result, or what went wrong with a chunk."""
+    def run(self, work: Callable[[Any], Any], *, anyway: bool = False) -> asyncio.Future[Any]:
+        """Queue `work` behind the chunks; the future has its result, or what went wrong with a chunk.
+
+        Args:
+            anyway: do it although something went wrong with a chunk.
+        """
         future = self._loop.create_future()
-        self._jobs.put(_Step(work, future))
+        self._jobs.put(_Step(work, future, anyway))
         return future
 
     def stop(self) -> asyncio.Future[None]:
@@ -158,7 +180,7 @@ class _UploadThread:
     def _work(self) -> None:
         upload = None
         try:
-            upload = self.upload = self._blobs.begin(self._length)
+            upload = self.upload = self._begin()
         except Exception as error:
             self._error = error
         while (job := self._jobs.get()) is not None:
@@ -182,7 +204,8 @@ class _UploadThread:
 
     def _run(self, upload: Upload | None, step: _Step) -> None:
         result, error = None, self._error
-        if error is None and upload is not None:
+        if upload is not None and (error is None or step.anyway):
+            error = None
             try:
                 result = step.work(upload)
             except Exception as raised:
@@ -196,13 +219,14 @@ class _UploadThread:
 
 
 # Of the process, as its memory is.
-_threads: set[_UploadThread] = set()
+_threads: set[UploadThread] = set()
 
 
 @dataclass(slots=True)
 class _Step:
-    work: Callable[[Upload], Any]
+    work: Callable[[Any], Any]
     future: asyncio.Future[Any]
+    anyway: bool
 
 
 def _resolve(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.domain.errors import Invalid
-from modelkeep.registry import experiments
+from modelkeep.registry import experiments, uploads
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import schema
 from modelkeep.storage.mounts import network_type
@@ -52,6 +52,7 @@ def prepare(folder: Path, *, read_only: bool = False) -> None:
     try:
         schema.migrate(registry.database)
         experiments.ensure_default(registry)
+        uploads.sweep(registry)
     finally:
         close(registry)
 

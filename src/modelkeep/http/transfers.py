@@ -1,0 +1,123 @@
+"""Receiving bodies of uploads that outlast a request: a part, or what follows the bytes that are there."""
+
+from __future__ import annotations
+
+import asyncio
+
+from modelkeep.blobs import pieces
+from modelkeep.blobs.pieces import Tail
+from modelkeep.domain.actors import Actor
+from modelkeep.domain.errors import Conflict, Invalid, ModelkeepError
+from modelkeep.domain.uploads import OpenUpload
+from modelkeep.http.responding import Receive
+from modelkeep.http.uploads import UploadThread, receive_into
+from modelkeep.http.writing import Writes
+from modelkeep.registry import parts, uploads
+from modelkeep.registry.handle import Registry
+
+# How much is sent again at most after a crash.
+DURABLE_BYTES = 64 * 1024 * 1024
+# Parts come at once, and the last may overtake the others, whose size says where it belongs.
+LAST_PART_SECONDS = 15.0
+POLL_SECONDS = 0.25
+
+
+async def receive_part(
+    registry: Registry, writes: Writes, upload: OpenUpload, number: int, length: int | None, receive: Receive
+) -> str:
+    """Write a request's body to its place in an upload's file; return its ETag when it is durable.
+
+    Args:
+        upload: as its signed address led to it; the part is sent on behalf of whoever began it.
+        length: as the request announced it, if it did.
+    Raises:
+        Invalid: the body ended early or stood still, or has not the size of the other parts.
+        Conflict: the part is being sent by another request, or the upload is completed.
+        NotFound: it was aborted.
+        OutOfSpace: the disk is full.
+    """
+    actor = Actor(upload.actor, "writer", False, "http")
+    size = parts.check_size(upload, number, length)
+    start = await _place(registry, writes, actor, upload, number, size)
+    thread = UploadThread(lambda: pieces.write_part(registry.blobs, upload.id, start, size))
+    try:
+        await thread.run(lambda piece: None)  # once the place is locked
+        await writes.submit(actor, lambda: parts.forget(actor, registry, upload.id, number))
+        await receive_into(thread, receive)
+        digest, _ = await thread.run(lambda piece: piece.finish())
+        await writes.submit(actor, lambda: parts.record(actor, registry, upload.id, number, size, digest))
+    finally:
+        await thread.stop()
+    return digest
+
+
+async def _place(registry: Registry, writes: Writes, actor: Actor, upload: OpenUpload, number: int, size: int) -> int:
+    deadline = asyncio.get_running_loop().time() + LAST_PART_SECONDS
+    while True:
+        start = await writes.submit(actor, lambda: parts.place(actor, registry, upload.id, number, size))
+        if start is not None:
+            return start
+        if asyncio.get_running_loop().time() > deadline:
+            raise Conflict(f"Part {number} is the last, and no other part has come yet. Send another one first.")
+        await writes.wait_for_one(POLL_SECONDS)
+
+
+async def receive_more(
+    registry: Registry,
+    writes: Writes,
+    actor: Actor,
+    upload_id: str,
+    offset: int,
+    length: int | None,
+    receive: Receive,
+) -> OpenUpload:
+    """Append a request's body to a resumable upload; what came of it is durable however the request ends.
+
+    Args:
+        offset: where the body begins.
+        length: as the request announced it, if it did.
+    Raises:
+        Invalid: the body ended early or stood still, or makes the upload longer than announced.
+        Conflict: the upload continues at another offset, is completed, or another request is writing to it.
+        NotFound: there is none.
+        PermissionDenied: somebody else began it.
+        OutOfSpace: the disk is full.
+    """
+    upload = uploads.check_append(actor, registry, upload_id, offset, length)
+    most = length if length is not None or upload.size is None else upload.size - offset
+    thread = UploadThread(lambda: pieces.append(registry.blobs, upload_id, offset, most))
+    recorded = offset
+
+    async def settle() -> OpenUpload:
+        nonlocal recorded
+        recorded = await thread.run(Tail.settle)
+        return await writes.submit(actor, lambda: uploads.record(actor, registry, upload_id, recorded))
+
+    async def settle_when_much(received: int) -> None:
+        if offset + received - recorded >= DURABLE_BYTES:
+            await settle()
+
+    try:
+        await thread.run(lambda tail: None)  # once the file is locked
+        uploads.check_append(actor, registry, upload_id, offset, length)
+        try:
+            await receive_into(thread, receive, None, settle_when_much)
+        except ModelkeepError as error:
+            await _keep_what_came(thread, registry, writes, actor, upload_id, error)
+        return await settle()
+    finally:
+        await thread.stop()
+
+
+async def _keep_what_came(
+    thread: UploadThread, registry: Registry, writes: Writes, actor: Actor, upload_id: str, error: ModelkeepError
+) -> None:
+    """Record what arrived before a body went wrong, and say how to go on."""
+    received = await thread.run(Tail.settle, anyway=True)
+    await writes.submit(actor, lambda: uploads.record(actor, registry, upload_id, received))
+    if isinstance(error, Invalid):
+        raise Invalid(
+            "The body was cut short, stood still, or had more bytes than announced. "
+            f"The upload '{upload_id}' continues at offset {received}: send the bytes from there on."
+        ) from None
+    raise error
