@@ -66,7 +66,9 @@ def parts_reply(upload: OpenUpload, address: str) -> PartsReply:
     expires = upload.expires_timestamp
     credentials = [
         CredentialShape(
-            f"{address}{PARTS_PATH}/{upload.id}/{number}?expires={expires}&signature={sign(upload, number)}", number, {}
+            f"{address}{PARTS_PATH}/{upload.id}/{number}?expires={expires}&signature={sign(upload, number, expires)}",
+            number,
+            {},
         )
         for number in range(1, (upload.num_parts or 0) + 1)
     ]

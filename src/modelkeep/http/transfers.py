@@ -102,22 +102,22 @@ async def receive_more(
         uploads.check_append(actor, registry, upload_id, offset, length)
         try:
             await receive_into(thread, receive, None, settle_when_much)
+            return await settle()
         except ModelkeepError as error:
-            await _keep_what_came(thread, registry, writes, actor, upload_id, error)
-        return await settle()
+            raise await _keep_what_came(thread, registry, writes, actor, upload_id, error) from None
     finally:
         await thread.stop()
 
 
 async def _keep_what_came(
     thread: UploadThread, registry: Registry, writes: Writes, actor: Actor, upload_id: str, error: ModelkeepError
-) -> None:
-    """Record what arrived before a body went wrong, and say how to go on."""
+) -> ModelkeepError:
+    """Record what arrived before a body went wrong, and return the error that says how to go on."""
     received = await thread.run(Tail.settle, anyway=True)
     await writes.submit(actor, lambda: uploads.record(actor, registry, upload_id, received))
     if isinstance(error, Invalid):
-        raise Invalid(
+        return Invalid(
             "The body was cut short, stood still, or had more bytes than announced. "
             f"The upload '{upload_id}' continues at offset {received}: send the bytes from there on."
-        ) from None
-    raise error
+        )
+    return error

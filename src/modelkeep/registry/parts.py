@@ -69,7 +69,7 @@ def identify(registry: Registry, upload_id: str, number: int, expires_timestamp:
         raise not_found(upload_id)
     if not 1 <= number <= upload.num_parts or not is_signed(upload, number, expires_timestamp, signature):
         raise PermissionDenied("The signature in this address is not valid. Use the addresses as they were given out.")
-    if upload.expires_timestamp <= registry.clock():
+    if expires_timestamp <= registry.clock():
         raise PermissionDenied(
             "This address is no longer valid: it was given out too long ago. Begin the upload again."
         )

@@ -269,7 +269,7 @@ def _commit(actor: Actor, registry: Registry, upload: OpenUpload, kept: Upload, 
     with Change(actor, registry) as change:
         artifact = artifacts.commit(actor, registry, upload.path, kept, lease)
         expires = change.now + COMPLETED_MILLISECONDS
-        if not rows.complete(change.tx, upload.id, artifact.size, change.now, expires):
+        if not rows.complete(change.tx, upload.id, artifact.size, artifact.last_updated_timestamp, expires):
             raise not_found(upload.id)
         return artifact
 
