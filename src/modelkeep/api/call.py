@@ -67,3 +67,8 @@ class Call:
     is_addressed: bool = False
     waits: bool = False
     version: str = "2.0"
+
+    @property
+    def frees(self) -> bool:
+        """Whether it deletes, and so must go on when the disk is full."""
+        return self.verb.partition(".")[2].startswith("delete")

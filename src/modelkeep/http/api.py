@@ -171,9 +171,8 @@ class Api:
             return await self._loop.run_in_executor(self._detached, work)
         key = headers.get(b"idempotency-key") if call.creates else None
         if key is None:
-            return self._body(
-                call, await self.writes.submit(actor, lambda: verb(actor, registry, **arguments), call.is_long)
-            )
+            work = lambda: verb(actor, registry, **arguments)  # noqa: E731
+            return self._body(call, await self.writes.submit(actor, work, call.is_long, call.frees))
         given, fingerprint = key.decode("latin-1"), _fingerprint(call, arguments)
         return await self.writes.submit(
             actor,

@@ -121,7 +121,7 @@ def _length(scope: Scope) -> int | None:
 
 async def _delete(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     path = _path(scope)
-    await writes.submit(actor, lambda: artifacts.delete(actor, registry, path))
+    await writes.submit(actor, lambda: artifacts.delete(actor, registry, path), frees=True)
     await send_json(send, 200, b"{}")
 
 

@@ -34,14 +34,17 @@ class Writes:
         self._busy = False
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def submit(self, actor: Actor, work: Callable[[], Any], is_long: bool = False) -> asyncio.Future[Any]:
+    def submit(
+        self, actor: Actor, work: Callable[[], Any], is_long: bool = False, frees: bool = False
+    ) -> asyncio.Future[Any]:
         """Queue `work`, which calls verbs for `actor`; the future is resolved when its commit is durable.
 
         Args:
             is_long: it may take longer than the loop can spare, so its batch runs in a thread.
+            frees: it deletes, so it is also done when the disk is full.
         """
         future = self._loop.create_future()
-        self._queue.append(Job(work, actor, future, is_long))
+        self._queue.append(Job(work, actor, future, is_long, frees))
         if not self._busy:
             self._busy = True
             # Not at once: the requests that arrived together with this one join its batch.

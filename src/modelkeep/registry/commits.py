@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import ModelkeepError, Unavailable
+from modelkeep.domain.errors import ModelkeepError, OutOfSpace, Unavailable
 from modelkeep.storage.sqlite import Database, explain
 
 log = logging.getLogger("modelkeep.commits")
@@ -29,13 +29,14 @@ class Job:
     """Work for a batch, and how it ended: `error` is None when it succeeded. `waiter` is the caller's own.
 
     The work may be done twice, and must have no other effect than on the database and on `actor`. A job with `is_long`
-    may take longer than an event loop can spare.
+    may take longer than an event loop can spare; one with `frees` deletes, and may use the space kept back for that.
     """
 
     work: Callable[[], Any]
     actor: Actor | None = None
     waiter: Any = None
     is_long: bool = False
+    frees: bool = False
     result: Any = None
     error: BaseException | None = None
 
@@ -78,12 +79,29 @@ def _do(job: Job) -> None:
 
 
 def commit(database: Database, done: list[Job]) -> list[Job]:
-    """Make a batch durable and return it; when that fails every job of it has failed."""
+    """Make a batch durable and return it; when that fails every job of it has failed.
+
+    On a full disk its deletes are done once more, on the space kept back for them.
+    """
+    _commit(database, done)
+    without_room = deque(job for job in done if job.frees and isinstance(job.error, OutOfSpace))
+    while without_room:
+        try:
+            database.begin_on_reserve()
+        except Exception as error:
+            fail(take_all(without_room), error)
+        else:
+            _commit(database, run(database, without_room))
+    return done
+
+
+def _commit(database: Database, done: list[Job]) -> None:
     try:
         database.commit()
     except Exception as error:
-        fail(done, error)
-    return done
+        # A full disk can make SQLite give up the transaction in the middle: the commit then knows no reason.
+        full = (job.error for job in done if isinstance(job.error, OutOfSpace))
+        fail(done, next(full, error))
 
 
 def run_and_commit(database: Database, queue: deque[Job]) -> list[Job]:

@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 
 from modelkeep.domain.errors import ModelkeepError, OutOfSpace, Unavailable
+from modelkeep.storage.reserve import Reserve
 from modelkeep.storage.turnstile import Turnstile
 
 log = logging.getLogger("modelkeep.storage")
@@ -81,8 +82,10 @@ class Database:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._busy_milliseconds = busy_milliseconds
         self._turnstile = Turnstile(folder)
+        self._reserve = Reserve(folder)
         self._lock = threading.Lock()
         self._writer = self._connect()
+        self._take_reserve()
         self._writing = Transaction(self._writer)
         self._owner: int | None = None
         self._depth = 0
@@ -110,6 +113,13 @@ class Database:
             connection.close()
             raise explain(error) from error
         return connection
+
+    def _take_reserve(self) -> None:
+        if self._turnstile.try_enter():  # otherwise somebody else is about to
+            try:
+                self._reserve.take()
+            finally:
+                self._turnstile.leave()
 
     # Reading ------------------------------------------------------------------------------------------------
 
@@ -162,6 +172,26 @@ class Database:
         except BaseException:
             self._lock.release()
             raise
+        self._open()
+
+    def begin_on_reserve(self) -> None:
+        """As `begin`, on a disk that is full: the space kept back is free until the turn ends.
+
+        Raises:
+            Unavailable: writing has stopped, or the database does not answer.
+        """
+        self._lock.acquire()
+        try:
+            self._turnstile.enter()
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            self._reserve.give_up()
+            # Otherwise the WAL would grow by every delete, until the reserve is used up.
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except (apsw.Error, OSError) as error:
+            log.warning("the WAL could not be emptied on a full disk: %s", error)
         self._open()
 
     def try_begin(self) -> bool:
@@ -263,6 +293,7 @@ class Database:
     def _release(self) -> None:
         self._owner = None
         try:
+            self._reserve.take()
             self._turnstile.leave()
         finally:
             self._lock.release()
@@ -281,6 +312,7 @@ class Database:
                 connection.close()
             self._readers.clear()
             self._turnstile.close()
+            self._reserve.close()
 
 
 class _Reading:
