@@ -52,7 +52,11 @@ def survey(folder: Path, shard: str) -> tuple[set[str], list[Stray]]:
     place = folder / shard
     if place.is_symlink() or not place.is_dir():
         return digests, strays
-    for entry in _scan(place):
+    try:
+        entries = _scan(place)
+    except OSError as error:
+        return digests, [Stray(shard, f"a folder that cannot be read ({error.strerror})")]
+    for entry in entries:
         path = f"{shard}/{entry.name}"
         if not _REST_OF_DIGEST.fullmatch(entry.name):
             strays.append(Stray(path, f"{_kind(entry)} whose name is not the rest of a digest"))

@@ -153,6 +153,8 @@ class Verifier:
         try:
             future = pool.submit(self._run, digest, size, on_wrong, file)
         except RuntimeError:
+            if file is not None:
+                file.close()
             raise _stopping() from None
         self._running[digest] = future
         return future

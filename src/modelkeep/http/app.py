@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -111,7 +112,8 @@ class App:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if background is not None:
-            background.stop()
+            # Elsewhere: it may be waiting for a turn to write that this loop has to give up.
+            await asyncio.get_running_loop().run_in_executor(readers, background.stop)
         readers.shutdown()
         await self._api.close()
         opening.close(self._registry)

@@ -20,7 +20,7 @@ log = logging.getLogger("modelkeep.blobs")
 
 GRACE_MILLISECONDS = 24 * 60 * 60 * 1000
 # Rows looked at, or files taken out, before others get their turn.
-_READ_BATCH = 2000
+_READ_BATCH = 500
 _WRITE_BATCH = 500
 _DELETE_BATCH = 64
 MODELS_DEFAULT = 1000
