@@ -122,6 +122,63 @@ def test_bytes_are_appended_behind_those_that_count(blobs: LocalBlobs) -> None:
     assert take(blobs, 12) == hashlib.sha256(b"hello, world").hexdigest()
 
 
+def append(blobs: LocalBlobs, start: int, content: bytes) -> None:
+    tail = pieces.append(blobs, ID, start, len(content))
+    tail.write(content)
+    tail.settle()
+    tail.remember()
+    tail.abort()
+
+
+def test_what_was_hashed_when_it_came_is_not_read_again(blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(blobs, 0, b"hello")
+    append(blobs, 5, b", world")
+
+    monkeypatch.delattr(os, "preadv")
+
+    assert take(blobs, 12) == hashlib.sha256(b"hello, world").hexdigest()
+
+
+def test_a_chunk_that_was_not_written_is_not_taken_for_hashed(
+    blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = pieces.append(blobs, ID, 0, None)
+    tail.write(b"hello")
+
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", fail)
+        with pytest.raises(OutOfSpace):
+            tail.write(b" world")
+    assert tail.settle() == 5
+    tail.remember()
+    tail.abort()
+
+    assert take(blobs, 5) == hashlib.sha256(b"hello").hexdigest()
+
+
+def test_what_another_process_wrote_is_read(blobs: LocalBlobs) -> None:
+    other = LocalBlobs(blobs.folder)
+    append(blobs, 0, b"hello")
+    append(other, 5, b", wor")
+    append(blobs, 10, b"ld")
+
+    assert take(blobs, 12) == hashlib.sha256(b"hello, world").hexdigest()
+
+
+def test_what_was_written_over_is_not_taken_for_what_was_hashed(blobs: LocalBlobs) -> None:
+    append(blobs, 0, b"hello")
+    tail = pieces.append(blobs, ID, 5, None)
+    tail.write(b" wrong")
+    tail.settle()
+    tail.abort()  # its offset was not recorded, so the next one begins where it did
+    append(blobs, 5, b" world")
+
+    assert take(blobs, 11) == hashlib.sha256(b"hello world").hexdigest()
+
+
 def test_nothing_is_appended_behind_bytes_that_are_not_there(blobs: LocalBlobs) -> None:
     with pytest.raises(NotFound, match="are gone"):
         pieces.append(blobs, ID, 5, None)

@@ -56,6 +56,8 @@ class LocalBlobs:
         self._incoming = folder / "incoming"
         self._quarantine = folder / "quarantine"
         self._synced: set[str] = set()
+        # How far an open upload is hashed: see `modelkeep.blobs.pieces`.
+        self._hashed: dict[str, tuple[int, Any]] = {}
         self._broken: str | None = None
         if not read_only:
             _make_folder(folder)

@@ -16,12 +16,13 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from modelkeep.blobs.local import LocalBlobs, Upload, _explain, _make_folder
+from modelkeep.blobs.local import LocalBlobs, Upload, _explain, _make_folder, _out_of_space
 from modelkeep.domain.errors import Conflict, NotFound, Unavailable
 
 log = logging.getLogger("modelkeep.blobs")
 
 READ_BYTES = 1024 * 1024
+HASHED_LIMIT = 1_000
 _ID = re.compile(r"[0-9a-f]{32}")
 # Locks of an open file, not of a process (Linux): two requests to one process must exclude one another too.
 _SET_LOCK = getattr(fcntl, "F_OFD_SETLK", None)
@@ -48,7 +49,7 @@ def append(blobs: LocalBlobs, upload_id: str, start: int, length: int | None) ->
         NotFound: the bytes before `start` are not there; else as `write_part`.
     """
     name, descriptor = _open(blobs, upload_id, 0, 0)
-    tail = Tail(blobs, name, descriptor, length, start)
+    tail = Tail(upload_id, blobs, name, descriptor, length, start)
     if os.fstat(descriptor).st_size < start:
         tail.abort()
         raise NotFound(f"The bytes of the upload '{upload_id}' are gone. Abort it and begin again.")
@@ -79,6 +80,7 @@ def whole(blobs: LocalBlobs, upload_id: str, size: int) -> Whole | None:
 
 def drop(blobs: LocalBlobs, upload_id: str) -> None:
     """Delete the file of an upload, if there is one."""
+    blobs._hashed.pop(upload_id, None)
     try:
         os.unlink(_folder(blobs) / _checked(upload_id))
     except FileNotFoundError:
@@ -106,14 +108,27 @@ class Piece(Upload):
 
 
 class Tail(Piece):
-    """The bytes that follow what is there. They are hashed when all are there, and not twice."""
+    """The bytes that follow what is there.
 
-    __slots__ = ("_failed",)
+    Where this process hashed everything before them it goes on with that; else all are hashed by `Whole.read`.
+    """
 
-    def __init__(self, *arguments: Any):
+    __slots__ = ("_failed", "_upload_id")
+
+    def __init__(self, upload_id: str, *arguments: Any):
         super().__init__(*arguments)
-        self._hash = _NoHash()
+        self._upload_id = upload_id
         self._failed = False
+        if self._start:
+            hashed, state = self._blobs._hashed.get(upload_id, (0, None))
+            self._hash = state.copy() if hashed == self._start else _NoHash()
+
+    def write(self, chunk: bytes) -> None:
+        try:
+            super().write(chunk)
+        except BaseException:
+            self._hash = _NoHash()  # it has the chunk that the disk has not, or not whole
+            raise
 
     def settle(self) -> int:
         """Sync what came and return how many bytes of the upload are now on the disk.
@@ -131,6 +146,15 @@ class Tail(Piece):
             raise _explain(error) from error
         return self._start + self.size
 
+    def remember(self) -> None:
+        """Let the next one go on hashing; only once the bytes are recorded, since until then others may replace them."""
+        hashed = self._blobs._hashed
+        hashed.pop(self._upload_id, None)
+        if not isinstance(self._hash, _NoHash):
+            hashed[self._upload_id] = (self._start + self.size, self._hash)
+        while len(hashed) > HASHED_LIMIT:
+            del hashed[next(iter(hashed))]
+
 
 class Whole(Piece):
     """All bytes of an upload, which nobody writes meanwhile."""
@@ -138,12 +162,16 @@ class Whole(Piece):
     __slots__ = ()
 
     def read(self) -> None:
-        """Read all bytes for their digest, which `finish` tells.
+        """Read all bytes for their digest, which `finish` tells, unless this process hashed them when they came.
 
         Raises:
             Unavailable: the disk failed.
         """
         assert self._length is not None
+        hashed, state = self._blobs._hashed.pop(os.path.basename(self._name), (-1, None))
+        if hashed == self._length:
+            self._hash, self.size = state, hashed
+            return
         buffer = memoryview(bytearray(READ_BYTES))
         try:
             while self.size < self._length:
@@ -169,6 +197,10 @@ def _begin(piece: Any) -> Any:
         os.lseek(piece._descriptor, piece._start, os.SEEK_SET)
         if piece._length is not None:
             piece._reserve()
+    except OSError as error:
+        piece.abort()
+        # EINVAL: the place is beyond the largest file that the file system can have.
+        raise _out_of_space() if error.errno == errno.EINVAL else _explain(error) from error
     except BaseException:
         piece.abort()
         raise

@@ -102,7 +102,9 @@ async def receive_more(
         uploads.check_append(actor, registry, upload_id, offset, length)
         try:
             await receive_into(thread, receive, None, settle_when_much)
-            return await settle()
+            recorded_upload = await settle()
+            await thread.run(Tail.remember)
+            return recorded_upload
         except ModelkeepError as error:
             raise await _keep_what_came(thread, registry, writes, actor, upload_id, error) from None
     finally:
@@ -115,6 +117,7 @@ async def _keep_what_came(
     """Record what arrived before a body went wrong, and return the error that says how to go on."""
     received = await thread.run(Tail.settle, anyway=True)
     await writes.submit(actor, lambda: uploads.record(actor, registry, upload_id, received))
+    await thread.run(Tail.remember, anyway=True)
     if isinstance(error, Invalid):
         return Invalid(
             "The body was cut short, stood still, or had more bytes than announced. "
