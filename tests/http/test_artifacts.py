@@ -261,18 +261,6 @@ def test_files_below_a_base_path_are_the_same_files(tmp_path: Path) -> None:
         assert ask(server, "PUT", f"/registry{FILES}/a/../b", b"hello").status == 400
 
 
-@pytest.mark.parametrize("kind", ["create", "complete", "abort"])
-@pytest.mark.parametrize("folder", ["", "/1/2/artifacts"])
-def test_multipart_upload_is_refused_in_the_words_that_clients_match(
-    server: RunningServer, kind: str, folder: str
-) -> None:
-    body = json.dumps({"path": "x", "num_parts": 1}).encode()
-    reply = ask(server, "POST", f"/api/2.0/mlflow-artifacts/mpu/{kind}{folder}", body)
-
-    assert (reply.status, reply.json["error_code"]) == (501, "NOT_IMPLEMENTED")
-    assert reply.json["message"].startswith("Multipart upload is not supported for the current artifact repository")
-
-
 def test_a_presigned_download_is_refused_in_mlflows_words(server: RunningServer) -> None:
     reply = ask(server, "GET", "/api/2.0/mlflow-artifacts/presigned/a/b")
 
