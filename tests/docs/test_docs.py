@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from modelkeep.cli.backup import backup
+from modelkeep.cli.restore import restore
 from tools.generate_docs import DOCS, PAGES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -16,13 +19,22 @@ def test_a_generated_page_is_up_to_date(file):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/settings.md", "docs/uploads.md"]
+    "page",
+    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] + [f"docs/{page.name}" for page in DOCS.glob("*.md")],
 )
 def test_links_between_pages_lead_somewhere(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if not target.startswith(("http://", "https://")):
             assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize(("command", "page"), [(backup, "backup.md"), (restore, "backup.md")])
+def test_every_option_of_a_command_is_documented(command, page):
+    text = (DOCS / page).read_text()
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert f"| `{option.opts[0]}` |" in text
 
 
 def test_every_line_of_the_readmes_example_is_python():

@@ -45,7 +45,7 @@ class LocalBlobs:
 
     Args:
         folder: made if it is missing; its parent exists.
-        read_only: nothing in it is touched.
+        read_only: make and sweep nothing.
     Attributes:
         verifier: what this process knows of the bytes.
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from modelkeep.cli.fsck import fsck
+from modelkeep.cli.backup import backup
+from modelkeep.cli.restore import restore
 from modelkeep.cli.serve import serve
 from modelkeep.cli.tokens import tokens
 from modelkeep.domain.errors import ModelkeepError
@@ -28,5 +30,7 @@ def main() -> None:
 
 
 main.add_command(fsck)
+main.add_command(backup)
+main.add_command(restore)
 main.add_command(serve)
 main.add_command(tokens)
