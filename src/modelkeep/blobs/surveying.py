@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # What stands beside the folders `00` to `ff`.
-FOLDERS = ("incoming", "quarantine")
+FOLDERS = ("incoming", "open", "quarantine")
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 _REST_OF_DIGEST = re.compile(r"[0-9a-f]{62}")
 

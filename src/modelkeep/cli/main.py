@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from modelkeep.cli.fsck import fsck
 from modelkeep.cli.backup import backup
+from modelkeep.cli.fsck import fsck
 from modelkeep.cli.restore import restore
 from modelkeep.cli.serve import serve
 from modelkeep.cli.tokens import tokens
