@@ -6,14 +6,16 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from modelkeep.domain.errors import Invalid
 
+_path = attrgetter("path")
 # A model is a few files, a partitioned one some thousands. What has more is a data set, or an attack.
 FILES_LIMIT = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ManifestFile:
     """A file: `digest` is the SHA-256 of its `size` bytes in hexadecimal, `path` is relative and in NFC."""
 
@@ -43,7 +45,7 @@ def build(files: Iterable[ManifestFile]) -> Manifest:
         Invalid: there are too many, or two paths differ only in case or in how a character is composed, so that one of
             them would overwrite the other on some of the disks they are downloaded to.
     """
-    by_path: dict[str, ManifestFile] = {}
+    ordered: list[ManifestFile] = []
     twins: dict[str, str] = {}
     for file in files:
         path = file.path if file.path.isascii() else unicodedata.normalize("NFC", file.path)
@@ -54,22 +56,21 @@ def build(files: Iterable[ManifestFile]) -> Manifest:
                 "Rename one of them and register again."
             )
         twins[folded] = file.path
-        by_path[path] = file if path is file.path else ManifestFile(path, file.digest, file.size)
-        if len(by_path) > FILES_LIMIT:
+        ordered.append(file if path is file.path else ManifestFile(path, file.digest, file.size))
+        if len(ordered) > FILES_LIMIT:
             raise Invalid(
                 f"There are more than {FILES_LIMIT:,} files at the source. Pack them into an archive, or register a "
                 "smaller folder."
             )
     # Unicode text sorts by code point in Python, which is the order of its UTF-8 bytes.
-    ordered = tuple(by_path[path] for path in sorted(by_path))
-    return Manifest(
-        ordered, sum(file.size for file in ordered), hashlib.sha256(canonical(ordered).encode()).hexdigest()
-    )
+    ordered.sort(key=_path)
+    text = canonical(ordered)
+    return Manifest(tuple(ordered), sum([file.size for file in ordered]), hashlib.sha256(text.encode()).hexdigest())
 
 
 def canonical(files: Iterable[ManifestFile]) -> str:
     """The text that is hashed: `sha256 SP size SP path LF` for each file."""
-    return "".join(f"{file.digest} {file.size} {file.path}\n" for file in files)
+    return "".join([f"{file.digest} {file.size} {file.path}\n" for file in files])
 
 
 @dataclass(frozen=True, slots=True)

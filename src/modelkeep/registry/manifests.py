@@ -37,7 +37,7 @@ def fix(change: Change, resolved: Resolved) -> tuple[Pin, bool] | None:
     root = None if resolved.location is None else root_of(resolved.location)
     if not root:
         return None
-    found = artifacts.under(change.tx, root, FILES_LIMIT + 1)
+    found = artifacts.under(change.tx, root, FILES_LIMIT + 1) if resolved.files is None else resolved.files
     if not found:
         return None
     for file, is_damaged in found:
@@ -47,7 +47,7 @@ def fix(change: Change, resolved: Resolved) -> tuple[Pin, bool] | None:
                 "Upload the file again."
             )
     is_file = len(found) == 1 and artifacts.find(change.tx, root) is not None
-    return rows.keep(change.tx, manifests.build(file for file, _ in found), change.now), is_file
+    return rows.keep(change.tx, manifests.build([file for file, _ in found]), change.now), is_file
 
 
 def location_of(change: Change, owner: int, number: int, pin: Pin, is_file: bool) -> str:

@@ -14,12 +14,13 @@ from modelkeep.domain import locations, names, stages, texts
 from modelkeep.domain.artifacts import join, root_of, version_location
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
-from modelkeep.domain.manifests import Pin
+from modelkeep.domain.manifests import FILES_LIMIT, ManifestFile, Pin
 from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.domain.runs import Run
 from modelkeep.storage import aliases, artifacts, logged_models, manifests, models, runs, versions
 from modelkeep.storage.sqlite import Transaction
 
+Found = list[tuple[ManifestFile, bool]]
 # Sources that stand for "a prompt has no files" in MLflow's own clients.
 PROMPT_SOURCES = frozenset({"prompt-template", "dummy-source"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.*)", re.DOTALL)
@@ -33,6 +34,7 @@ class Resolved:
         source: as recorded: what the caller gave, with an alias or stage turned into a number.
         location: where the files are, None when the source already says it.
         run_id, logged_model_id: of the run and logged model behind it.
+        files: what is there, each with whether its bytes are damaged; None when nobody has looked.
         pin: what the version it names is pinned to, if it names one that is; `is_file` when that is a single file.
     """
 
@@ -40,6 +42,7 @@ class Resolved:
     location: str | None
     run_id: str | None
     logged_model_id: str | None
+    files: Found | None = None
     pin: Pin | None = None
     is_file: bool = False
 
@@ -93,26 +96,28 @@ def _of_run(tx: Transaction, source: str, rest: str, run_id: str | None, logged_
     if "#" in path or "?" in path:
         raise Invalid(f"Invalid model version source: '{source}'. The path in a run cannot hold '#' or '?'.")
     run = runs.find(tx, owner)
-    location = None if run is None else _in_run(tx, run, path.rstrip("/"))
-    return Resolved(source, location, owner, None)
+    location, files = (None, None) if run is None else _in_run(tx, run, path.rstrip("/"))
+    return Resolved(source, location, owner, None, files)
 
 
-def _in_run(tx: Transaction, run: Run, path: str) -> str | None:
-    """Where the files at a path of a run are: there, or in the logged model of that name that the run wrote.
+def _in_run(tx: Transaction, run: Run, path: str) -> tuple[str | None, Found | None]:
+    """Where the files at a path of a run are, and which: there, or in the logged model of that name that the run wrote.
 
     Clients since MLflow 3 write models beside the run, and read both places when they are given the run's address.
-    None when there is nothing in either yet, so that they go on doing so.
+    Nowhere when there is nothing in either yet, so that they go on doing so.
     """
     location = locations.below(run.artifact_uri, path)
     root = root_of(location)
-    if root is None or artifacts.is_there(tx, root):
-        return location
+    if not root:
+        return location, None
+    if files := artifacts.under(tx, root, FILES_LIMIT + 1):
+        return location, files
     name, _, rest = path.partition("/")
     written = logged_models.find_of_run(tx, run.id, name)
     root = None if written is None else root_of(written)
-    if written is None or not root or not artifacts.is_there(tx, join(root, rest)):
-        return None
-    return locations.below(written, rest) if rest else written
+    if written is not None and root and (files := artifacts.under(tx, join(root, rest), FILES_LIMIT + 1)):
+        return (locations.below(written, rest) if rest else written), files
+    return None, None
 
 
 def _of_model(tx: Transaction, source: str, rest: str, run_id: str | None, logged_model_id: str | None) -> Resolved:
@@ -137,6 +142,7 @@ def _of_model(tx: Transaction, source: str, rest: str, run_id: str | None, logge
         behind.storage_location or behind.source,
         behind.run_id,
         behind.logged_model_id,
+        None,
         pin,
         pin is not None and behind.storage_location != version_location(behind.model_id, number),
     )

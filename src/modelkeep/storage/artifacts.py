@@ -27,11 +27,6 @@ def is_folder(tx: Transaction, path: str) -> bool:
     return row is not None
 
 
-def is_there(tx: Transaction, path: str) -> bool:
-    """Whether there is a file at the path or below it."""
-    return is_folder(tx, path) or find(tx, path) is not None
-
-
 def file_above(tx: Transaction, path: str) -> str | None:
     """The file that one of the path's parent folders already is, or None."""
     segments = path.split("/")
@@ -90,7 +85,7 @@ def under(tx: Transaction, folder: str, limit: int) -> list[tuple[ManifestFile, 
             """,
             {"name": name, "path": folder},
         )
-    return [(ManifestFile(path, digest, size), bool(damaged)) for path, digest, size, damaged in rows]
+    return [(ManifestFile(path, digest, size), damaged == 1) for path, digest, size, damaged in rows]
 
 
 def children(tx: Transaction, folder: str, table: str = "artifacts", among: str = "", **parameters: Any) -> list[Entry]:
