@@ -16,7 +16,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -237,7 +237,7 @@ class LocalBlobs:
         self._check()
         shard = digest[:2]
         if shard not in self._synced:
-            _make_folder(self.folder / shard, known=True)
+            _make_folder(self.folder / shard, known=True, sync=self._sync)
             self._synced.add(shard)
         folder = os.open(self.folder / shard, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -256,12 +256,9 @@ class LocalBlobs:
         try:
             os.fsync(folder)
         except OSError as error:
-            if error.errno not in _FULL:
-                # The kernel reports a failed sync once and then forgets: a later success would prove nothing.
-                self._broken = (
-                    "The disk failed while keeping a file. Writing has stopped until the server is restarted."
-                )
-                log.critical("a folder could not be synced; no more files are accepted: %s", error)
+            # The kernel reports a failed sync once and then forgets: a later success would prove nothing.
+            self._broken = "The disk failed while keeping a file. Writing has stopped until the server is restarted."
+            log.critical("a folder could not be synced; no more files are accepted: %s", error)
             raise
 
 
@@ -386,7 +383,7 @@ class Upload:
         os.close(descriptor)
 
 
-def _make_folder(folder: Path, known: bool = False) -> None:
+def _make_folder(folder: Path, known: bool = False, sync: Callable[[int], None] | None = None) -> None:
     """Make a folder, durably. `known`: sync even if it is there, since another process may be making it now."""
     try:
         os.mkdir(folder, 0o700)
@@ -395,7 +392,7 @@ def _make_folder(folder: Path, known: bool = False) -> None:
             return
     parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(parent)
+        (sync or os.fsync)(parent)
     finally:
         os.close(parent)
 
