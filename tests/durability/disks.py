@@ -23,7 +23,7 @@ class Watcher(Protocol):
         """Called in place of an operation; returns what `do` returns, or raises OSError.
 
         Args:
-            operation: `write`, `sync`, `rename`, `unlink`, `truncate` or `allocate`.
+            operation: `write`, `sync`, `rename`, `unlink`, `mkdir`, `truncate` or `allocate`.
             path: of the file or folder; of a rename, where the file goes.
         """
 
@@ -70,6 +70,13 @@ def _unlink(watcher: Watcher, real: Callable[..., Any]) -> Callable[..., Any]:
     return unlink
 
 
+def _mkdir(watcher: Watcher, real: Callable[..., Any]) -> Callable[..., Any]:
+    def mkdir(path: Any, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
+        return watcher("mkdir", os.fspath(path), lambda: real(path, mode, dir_fd=dir_fd))
+
+    return mkdir
+
+
 def _allocate(watcher: Watcher, real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda descriptor, at, size: watcher("allocate", path_of(descriptor), lambda: real(descriptor, at, size))
 
@@ -79,6 +86,7 @@ _FUNCTIONS: dict[str, Callable[[Watcher, Callable[..., Any]], Callable[..., Any]
     "fsync": _fsync,
     "rename": _rename,
     "unlink": _unlink,
+    "mkdir": _mkdir,
     "posix_fallocate": _allocate,
 }
 
@@ -101,13 +109,24 @@ class _File(apsw.VFSFile):
     def __init__(self, watcher: Watcher, base: str, name: Any, flags: list[int]):
         self._watcher = watcher
         self._path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
+        self._before: list[tuple[int, bytes]] = []
         super().__init__(base, name, flags)
 
     def xWrite(self, data: Any, offset: int) -> None:
+        before = super().xRead(len(data), offset) if offset < super().xFileSize() else b""
         self._watch("write", lambda: super(_File, self).xWrite(data, offset))
+        self._before.append((offset, before.ljust(len(data), b"\0")))
 
     def xSync(self, flags: int) -> None:
-        self._watch("sync", lambda: super(_File, self).xSync(flags))
+        try:
+            self._watch("sync", lambda: super(_File, self).xSync(flags))
+        except apsw.IOError:
+            # The kernel forgets what it could not write, and says so once only.
+            for offset, before in reversed(self._before):
+                super().xWrite(before, offset)
+            raise
+        finally:
+            self._before.clear()
 
     def xTruncate(self, size: int) -> None:
         self._watch("truncate", lambda: super(_File, self).xTruncate(size))
