@@ -55,6 +55,7 @@ class Client:
         self._chance = chance
         self._count = 0
         self.error: BaseException | None = None
+        self.is_set_up = threading.Event()
         self._multipart = True
         self.thread = threading.Thread(target=self._run)
 
@@ -63,10 +64,13 @@ class Client:
             self._set_up()
             for work in self._works():
                 work()
+                self.is_set_up.set()
         except Died:
             pass
         except BaseException as error:
             self.error = error
+        finally:
+            self.is_set_up.set()
 
     def _set_up(self) -> None:
         told = self.told

@@ -243,7 +243,7 @@ def test_a_fault_at_any_operation_loses_nothing_that_was_acknowledged(
         if fault.path is None:
             break
         assert_stopped(kind, fault, story)
-    assert n > {"write": 50, "sync": 20, "rename": 3, "mkdir": 3, "allocate": 3, "unlink": 1}.get(kind, 0)
+    assert n > {"write": 50, "sync": 20, "rename": 3, "mkdir": 3, "allocate": 3}.get(kind, 0)
 
 
 def tell(folder: Path, run_id: str, fault: Fault, *, by_server: bool = False) -> Story:

@@ -20,6 +20,7 @@ SHARDS = 10
 ROUNDS = 100 if os.environ.get("MODELKEEP_SOAK") else 5
 CLIENTS = 4
 LONGEST_SECONDS = 0.3
+SET_UP_SECONDS = 20.0
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
@@ -35,7 +36,7 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, shard: int) -> No
         with start_server(data, "--processes", str(processes)) as server:
             _check(server, everyone, everyone[-CLIENTS:])
             clients = _clients(server, round_number, chance)
-            _kill_at_random(server, clients, chance)
+            _kill_at_random(server, clients, chance, is_early=round_number > 0 and chance.random() < 0.3)
         for client in clients:
             client.thread.join()
             if client.error is not None:
@@ -48,7 +49,7 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, shard: int) -> No
         wire = Wire(server.url)
         for path in walk(wire, ""):
             read_file(wire, path)
-    assert acknowledged > ROUNDS
+    assert acknowledged
 
 
 def _clients(server: RunningServer, round_number: int, chance: random.Random) -> list[Client]:
@@ -58,10 +59,12 @@ def _clients(server: RunningServer, round_number: int, chance: random.Random) ->
     ]
 
 
-def _kill_at_random(server: RunningServer, clients: list[Client], chance: random.Random) -> None:
+def _kill_at_random(server: RunningServer, clients: list[Client], chance: random.Random, is_early: bool) -> None:
     Wire(server.url).post(f"{API}/registered-models/create", name=SHARED)  # it is there from the second round on
     for client in clients:
         client.thread.start()
+    if not is_early:  # on a busy machine all of them might still be setting up
+        assert clients[0].is_set_up.wait(SET_UP_SECONDS)
     clients[0].thread.join(chance.uniform(0, LONGEST_SECONDS))  # it ends only when the server does
     server.kill()
 

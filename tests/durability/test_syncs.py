@@ -102,8 +102,8 @@ def test_the_bytes_that_are_there_already_are_synced_again(recorded: Recorded) -
     entries = recorded.since(mark)
 
     answered = wait_for_answer(entries, "/files/two")
-    (dropped,) = [at for at, entry in enumerate(entries) if entry["what"] == "unlink"]
-    assert is_synced(entries, dropped, answered, lambda path: path.endswith(f"/blobs/{_shard(recorded, content)}"))
+    (placed,) = [at for at, entry in enumerate(entries) if entry["what"] == "rename"]
+    assert is_synced(entries, placed, answered, lambda path: path.endswith(f"/blobs/{_shard(recorded, content)}"))
     assert_wal_synced(entries, answered)
 
 
@@ -159,7 +159,7 @@ def test_a_checkpoint_syncs_the_wal_before_it_writes_the_database_and_the_databa
 ) -> None:
     mark = recorded.mark()
     run, _ = create_run(recorded.server)
-    for batch in range(60):
+    for batch in range(150):
         metrics = [{"key": f"m{batch}", "value": n, "timestamp": 1, "step": n} for n in range(1000)]
         call(recorded.server, "POST", "runs/log-batch", run_id=run, metrics=metrics)
     entries = recorded.since(mark)
