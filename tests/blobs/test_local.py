@@ -296,3 +296,21 @@ def test_everything_is_synced_before_a_blob_counts_as_kept(blobs: LocalBlobs, mo
     digest = keep(blobs, b"hello")
 
     assert done == ["sync file", "mkdir", "sync blobs", "rename", f"sync {digest[:2]}"]
+
+
+@pytest.mark.parametrize("place", ["", "incoming"])
+def test_a_link_in_place_of_a_folder_of_the_store_is_refused_and_nothing_behind_it_is_touched(
+    tmp_path: Path, place: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "theirs").write_text("kept")
+    link = tmp_path / "blobs" / place
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside)
+
+    with pytest.raises(Invalid, match="follows no links"):
+        LocalBlobs(tmp_path / "blobs")
+
+    assert (outside / "theirs").read_text() == "kept"
+    assert list(outside.iterdir()) == [outside / "theirs"]

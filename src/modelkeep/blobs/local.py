@@ -384,10 +384,19 @@ class Upload:
 
 
 def _make_folder(folder: Path, known: bool = False, sync: Callable[[int], None] | None = None) -> None:
-    """Make a folder, durably. `known`: sync even if it is there, since another process may be making it now."""
+    """Make a folder, durably. `known`: sync even if it is there, since another process may be making it now.
+
+    Raises:
+        Invalid: a link or a file stands in its place, unless `known`: opening it will say so.
+    """
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
+        if not known and not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise Invalid(
+                f"{folder} is not a folder, and the store follows no links. Move it away, or put what it leads to in its "
+                "place, and start again."
+            ) from None
         if not known:
             return
     parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
