@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import fill, load, report, servers, wrk
+from bench import fill, load, report, servers, transfers, wrk
 from bench.cases import CASES, Case, Requests
 
 # How many different requests wrk is given; a server that answers more in its time would see the first ones again.
@@ -40,6 +40,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     print(f"\n{report.as_text(report.table(found))}")
+    if found.ratios:
+        print(f"\n{report.as_text(report.ratio_table(found))}")
     if found.figures:
         print(f"\n{report.as_text(report.figure_table(found))}")
     print(f"\n{time.monotonic() - began:.0f} s")
@@ -66,6 +68,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, help="seconds of load before it (default 1; quick 0.2)")
     parser.add_argument("--processes", type=int, default=2, help="of each server (default 2)")
     parser.add_argument("--case", action="append", choices=[c.name for c in CASES], help="only this one; repeatable")
+    parser.add_argument("--files", action="store_true", help="transfers of files, also with --case; alone: only they")
     parser.add_argument("--only", choices=["ours", "theirs"], help="run one side; no ratios")
     parser.add_argument("--quick", action="store_true", help="smoke run: short, judges errors but not thresholds")
     parser.add_argument("--ours", choices=servers.COMMANDS, default="modelkeep", help="the server that is judged")
@@ -75,7 +78,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.seconds = options.seconds or (0.5 if options.quick else 4.0)
     options.warm_up = (0.2 if options.quick else 1.0) if options.warm_up is None else options.warm_up
     options.versions, options.small_models = (110, 110) if options.quick else (300, 150)
-    whole = not (options.quick or options.case or options.only) and options.ours == "modelkeep"
+    whole = not (options.quick or options.case or options.files or options.only) and options.ours == "modelkeep"
     if options.output is None and whole:
         options.output = Path("docs/benchmarks.md")
     return options
@@ -94,7 +97,9 @@ connections that each hold one request in flight, driven by one thread on the sa
 up to twice as long while fewer than three answers per connection have come. Rates and latencies count
 answers of 200; errors count everything else, during the warm-up too. Every write carries a
 new value and changes something. A version is registered with an `s3://` source, so neither server touches
-its files. Before a read is measured, the answers of the two servers are compared. Memory is the sum of the
+its files. Files go up and down in turns with what they are measured against, on an otherwise idle server:
+medians of five, `os.sync` before each; sha256 of the bytes in memory, dd with `bs=1M conv=fsync`. A version with
+files has a run of its own, whose files were uploaded before. Before a read is measured, the answers of the two servers are compared. Memory is the sum of the
 resident memory of all processes, idle after the load; with `--processes 1` Modelkeep is started again on
 the data of the load and asked every read once."""
 
@@ -116,7 +121,8 @@ class Side:
 
 def measure(options: argparse.Namespace) -> report.Report:
     names = (TITLES[options.ours], TITLES[options.theirs] if options.theirs != options.ours else "the same again")
-    cases = [case for case in CASES if not options.case or case.name in options.case]
+    alone = options.files and not options.case
+    cases = [] if alone else [case for case in CASES if not options.case or case.name in options.case]
     with contextlib.ExitStack() as stack:
         folders = {
             place: stack.enter_context(servers.folder_for(getattr(options, place)))
@@ -129,10 +135,19 @@ def measure(options: argparse.Namespace) -> report.Report:
         }
         rows = [_row(case, sides, options) for case in cases]
         figures = _figures(sides)
+        ratios, of_files = _files(sides, options)
         running.close()
         if options.ours == "modelkeep" and "ours" in sides:
             figures = _with_one_process(figures, folders["ours"], sides["ours"].content)
-    return report.Report(names, rows, figures)
+    return report.Report(names, rows, [*figures, *of_files], ratios)
+
+
+def _files(sides: dict[str, Side], options: argparse.Namespace) -> tuple[list[report.Ratio], list[report.Figure]]:
+    if "ours" not in sides or (options.case and not options.files):
+        return [], []
+    theirs = sides["theirs"].server if "theirs" in sides else None
+    size = transfers.QUICK if options.quick else transfers.WHOLE
+    return transfers.measure(sides["ours"].server, theirs, size)
 
 
 def _started(stack: contextlib.ExitStack, kind: str, folder: Path, options: argparse.Namespace) -> Side:

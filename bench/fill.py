@@ -85,6 +85,13 @@ def call(address: Address, method: str, path: str, body: object) -> dict[str, An
     raise RuntimeError(f"{method} {url} answered {status}: {text[:500].decode('utf-8', 'replace')}")
 
 
+def put(address: Address, url: str, content: bytes) -> None:
+    """Store a small file. Raises RuntimeError when it is refused."""
+    status, text = _try(address, "PUT", url, content)
+    if status != 200:
+        raise RuntimeError(f"PUT {url} answered {status}: {text[:500].decode('utf-8', 'replace')}")
+
+
 def _try(address: Address, method: str, url: str, payload: bytes) -> tuple[int, bytes]:
     connection = _kept_connection(address)
     try:

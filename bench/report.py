@@ -3,7 +3,7 @@
 import math
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -54,10 +54,36 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """One number of ours against one that was measured in turns with it."""
+
+    title: str
+    unit: str
+    ours: float
+    reference: str  # what it is measured against
+    theirs: float
+    needed: float
+    at_most: bool = False  # the ratio must not exceed `needed`; otherwise it must reach it
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.theirs
+
+    @property
+    def reached(self) -> bool:
+        return self.ratio <= self.needed if self.at_most else self.ratio >= self.needed
+
+    @property
+    def wanted(self) -> str:
+        return f"{'at most' if self.at_most else 'at least'} {self.needed:.2g}×"
+
+
+@dataclass(frozen=True)
 class Report:
     names: tuple[str, str]  # ours, theirs
     rows: list[Row]
     figures: list[Figure]
+    ratios: list[Ratio] = field(default_factory=list)
 
     def failures(self, *, thresholds: bool = True) -> list[str]:
         """A sentence for every threshold missed and every case in which ours had an error."""
@@ -72,6 +98,11 @@ class Report:
                 f"{row.case.title}: {_times(row.ratio)} {self.names[1]}, {row.case.needed:g}× is needed"
                 for row in self.rows
                 if row.reached is False
+            ]
+            found += [
+                f"{ratio.title}: {ratio.ratio:.2f}× {ratio.reference}, {ratio.wanted} is needed"
+                for ratio in self.ratios
+                if not ratio.reached
             ]
             found += [
                 f"{figure.title}: {figure.ours:.2f} {figure.unit}, less than {figure.below:g} is needed"
@@ -120,6 +151,15 @@ def figure_table(report: Report) -> list[list[str]]:
     return lines
 
 
+def ratio_table(report: Report) -> list[list[str]]:
+    """Cells of what was measured in turns with a reference of its own."""
+    lines = [["", report.names[0], "against", "its figure", "ratio", "needed", "reached"]]
+    for ratio in report.ratios:
+        sides = [_number(ratio.ours, ratio.unit), ratio.reference, _number(ratio.theirs, ratio.unit)]
+        lines.append([ratio.title, *sides, f"{ratio.ratio:.2f}×", ratio.wanted, _word(ratio.reached)])
+    return lines
+
+
 def _number(value: float | None, unit: str) -> str:
     if value is None:
         return MISSING
@@ -157,6 +197,7 @@ def write(report: Report, path: Path, command: str, about: str) -> None:
         "other. Absolutes drift from machine to machine; only the ratios carry over.",
         _verdict(report),
         as_markdown(table(report)),
+        *([as_markdown(ratio_table(report))] if report.ratios else []),
         as_markdown(figure_table(report)),
         "## How it was measured",
         about,
@@ -173,6 +214,7 @@ def _verdict(report: Report) -> str:
         return f"Not reached:\n\n{_bullets(failures)}"
     count = [row.reached for row in report.rows].count(True)
     count += [figure.reached for figure in report.figures].count(True)
+    count += [ratio.reached for ratio in report.ratios].count(True)
     return f"All {count} thresholds were reached, and {report.names[0]} had no error."
 
 

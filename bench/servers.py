@@ -61,7 +61,7 @@ def running(kind: str, folder: Path, processes: int, patience: float = 120.0) ->
     Raises RuntimeError, with the end of the server's log, when it does not answer /health within
     `patience` seconds.
     """
-    port = _free_port()
+    port = free_port()
     log = folder / "server.log"
     # No telemetry: a benchmark should not depend on what the network answers.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "MODELKEEP_"))}
@@ -78,7 +78,7 @@ def running(kind: str, folder: Path, processes: int, patience: float = 120.0) ->
             start_new_session=True,
         )
     try:
-        while not _healthy(port):
+        while not healthy(port):
             waited = time.monotonic() - began
             if process.poll() is not None or waited > patience:
                 tail = log.read_text(errors="replace")[-2000:]
@@ -86,16 +86,18 @@ def running(kind: str, folder: Path, processes: int, patience: float = 120.0) ->
             time.sleep(0.01)
         yield Server(kind, ("127.0.0.1", port), folder, process, time.monotonic() - began)
     finally:
-        _end(process)
+        end(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _healthy(port: int) -> bool:
+def healthy(port: int) -> bool:
+    """Whether /health answers 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/health")
@@ -106,7 +108,7 @@ def _healthy(port: int) -> bool:
         connection.close()
 
 
-def _end(process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
+def end(process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
     """SIGTERM to the group; `grace` seconds later SIGKILL to what is left of it and to descendants that
     left the group. MLflow's server can take longer than that to stop, and nothing here needs it to."""
     family = {pid: _started(pid) for pid in tree(process.pid)}
