@@ -73,7 +73,7 @@ def _uploads(ours: servers.Server, theirs: servers.Server | None, source: Path, 
 
     works: dict[str, Callable[[], float]] = {
         "sha256": lambda: _hash(source),
-        "dd": lambda: _dd(source, ours.folder / "written-by-dd"),
+        "dd": lambda: _dd(size.bytes, ours.folder / "written-by-dd"),
         "ours": lambda: upload_to(ours),
     }
     if theirs is not None:
@@ -112,8 +112,8 @@ def _hash(source: Path) -> float:
     return time.perf_counter() - began
 
 
-def _dd(source: Path, target: Path) -> float:
-    command = ["dd", f"if={source}", f"of={target}", "bs=1M", "conv=fsync", "status=none"]
+def _dd(size: int, target: Path) -> float:
+    command = ["dd", "if=/dev/zero", f"of={target}", "bs=1M", f"count={size // MEGABYTE}", "conv=fsync", "status=none"]
     began = time.perf_counter()
     subprocess.run(command, check=True)
     taken = time.perf_counter() - began
