@@ -15,6 +15,7 @@ from typing import Any
 
 from modelkeep.storage.sqlite import Transaction
 
+_FEW = 16
 _MOST = 512  # rows of one statement; a longer text would not fit apsw's cache of statements
 
 
@@ -35,11 +36,11 @@ def write_flat(
 ) -> None:
     """As `write`, with the values of all rows one after the other, `width` of them a row after those in `first`.
 
-    Statements have 1, 2, 4, … or 512 rows, so that ten compiled ones serve every number of rows.
+    Statements have up to 16 rows, or 16, 32, … or 512, so that few compiled ones serve every number of rows.
     """
     start, left = 0, len(values) // width
     while left:
-        size = min(1 << (left.bit_length() - 1), _MOST)
+        size = left if left <= _FEW else min(1 << (left.bit_length() - 1), _MOST)
         end = start + size * width
         tx.run(_statement(insert, len(first), width, size, conflict), (*first, *values[start:end]))
         start, left = end, left - size

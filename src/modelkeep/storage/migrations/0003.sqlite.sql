@@ -8,8 +8,9 @@ CREATE TABLE manifests (
     creation_timestamp INTEGER NOT NULL
 ) STRICT;
 
+-- The manifest's id is taken from the row that was inserted just before: checking it for each file would be for nothing.
 CREATE TABLE manifest_files (
-    manifest_id INTEGER NOT NULL REFERENCES manifests (id),
+    manifest_id INTEGER NOT NULL,
     path        TEXT NOT NULL,
     digest      TEXT NOT NULL REFERENCES blobs (digest),
     size        INTEGER NOT NULL,
