@@ -26,7 +26,7 @@ def prepare(folder: Path, *, read_only: bool = False) -> None:
         schema.check_current(str(folder / FILE_NAME))
         return
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(folder)
     except OSError as error:
         raise Invalid(
             f"The data folder {folder} cannot be created: {error.strerror}. Choose another with --data."
@@ -55,6 +55,18 @@ def prepare(folder: Path, *, read_only: bool = False) -> None:
         uploads.sweep(registry)
     finally:
         close(registry)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the data folder and what is missing above it, durably: what it will hold is no safer than its own name."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in missing:
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def open_registry(folder: Path, *, read_only: bool = False, busy_milliseconds: int = 5000) -> Registry:
