@@ -283,6 +283,7 @@ def _probing(address: Address) -> Iterator[list[float]]:
     here, there = context.Pipe()
     process = context.Process(target=_probe, args=(address, there))
     process.start()
+    there.close()  # so that its death ends the wait
     here.recv()  # it has begun
     latencies: list[float] = []
     try:

@@ -23,7 +23,7 @@ class Watcher(Protocol):
         """Called in place of an operation; returns what `do` returns, or raises OSError.
 
         Args:
-            operation: `write`, `sync`, `rename`, `unlink`, `mkdir`, `truncate` or `allocate`.
+            operation: `write` (`rewind` where a WAL starts again), `sync`, `rename`, `unlink`, `mkdir`, `truncate` or `allocate`.
             path: of the file or folder; of a rename, where the file goes.
         """
 
@@ -114,7 +114,9 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, data: Any, offset: int) -> None:
         before = super().xRead(len(data), offset) if offset < super().xFileSize() else b""
-        self._watch("write", lambda: super(_File, self).xWrite(data, offset))
+        # The header of a WAL is written when the file is used from its start again.
+        operation = "write" if offset or not self._path.endswith("-wal") else "rewind"
+        self._watch(operation, lambda: super(_File, self).xWrite(data, offset))
         self._before.append((offset, before.ljust(len(data), b"\0")))
 
     def xSync(self, flags: int) -> None:
@@ -136,6 +138,6 @@ class _File(apsw.VFSFile):
             self._watcher(operation, self._path, do)
         except OSError as error:
             # As SQLite's own VFS for Unix answers: only a write is ever told that the disk is full.
-            if operation == "write" and error.errno == errno.ENOSPC:
+            if operation in ("write", "rewind") and error.errno == errno.ENOSPC:
                 raise apsw.FullError(str(error)) from None
             raise apsw.IOError(str(error)) from None

@@ -46,7 +46,7 @@ class Fault:
         self.path: str | None = None  # where it fired
 
     def __call__(self, operation: str, path: str, do: Callable[[], Any]) -> Any:
-        if self.is_armed and operation == self._kind:
+        if self.is_armed and {"rewind": "write"}.get(operation, operation) == self._kind:
             self._left -= 1
             if self._left == 0 or (self._left < 0 and self._lasts):
                 self.path = self.path or path
