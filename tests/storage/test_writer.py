@@ -257,3 +257,15 @@ def test_three_processes_share_one_file_without_a_locked_database(registry):
     assert errors.empty()
     page = versions.search(actor(), registry, "name = 'churn'", None, ["version_number ASC"])
     assert [version.number for version in page.items] == list(range(1, 121))
+
+
+def test_the_log_is_written_back_again_and_again_and_does_not_grow(registry):
+    log = registry.folder / "modelkeep.db-wal"
+    pages_of_ours = registry.database._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+
+    for number in range(500):
+        models.create(actor(), registry, f"model-{number}")
+
+    pages = registry.database._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0] - pages_of_ours
+    assert pages > 3000
+    assert log.stat().st_size < 1500 * 4120

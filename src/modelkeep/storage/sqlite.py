@@ -88,8 +88,8 @@ class Database:
         self._reserve = Reserve(folder)
         self._lock = threading.Lock()
         self._writer = self._connect()
-        self._wal_pages = 0
-        self._writer.set_wal_hook(self._note_wal)
+        self._writer.wal_autocheckpoint(0)
+        self._written_back = 0
         self._take_reserve()
         self._writing = Transaction(self._writer)
         self._owner: int | None = None
@@ -125,10 +125,6 @@ class Database:
                 self._reserve.take()
             finally:
                 self._turnstile.leave()
-
-    def _note_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        self._wal_pages = pages
-        return apsw.SQLITE_OK
 
     # Reading ------------------------------------------------------------------------------------------------
 
@@ -278,7 +274,10 @@ class Database:
             self._give_up(error)
             raise error if isinstance(error, ModelkeepError) else explain(error) from error
         else:
-            if self._wal_pages >= _CHECKPOINT_PAGES:
+            # Asked for, and not told by a hook: that one waits for the interpreter in the middle of the commit.
+            written = self._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+            if written - self._written_back >= _CHECKPOINT_PAGES:
+                self._written_back = written
                 self._checkpoint()
         finally:
             self._release()
