@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelkeep.api.call import Call, Int64, Reply, Request
+from modelkeep.api.call import Call, Int64, Reply
 from modelkeep.api.versions import Named, VersionReply, version_reply
 from modelkeep.domain.manifests import Manifest, ManifestFile
 from modelkeep.domain.paging import Page
@@ -49,17 +49,12 @@ class Files(Named):
     page_token: str | None = None
 
 
-class Pinned(Request):
-    name: str | None = None
-    version: str | None = None
-
-
 _VERSION = "model version"
 _NAMED = ("name", "version")
 
 CALLS = (
     Call(
-        "GET", "modelkeep/versions/manifest", Pinned, "manifests.get", "read", _VERSION,
+        "GET", "modelkeep/versions/manifest", Named, "manifests.get", "read", _VERSION,
         "The files a version is pinned to, as the one text that its digest names.", manifest_reply, ManifestReply,
         _NAMED,
     ),
@@ -68,7 +63,7 @@ CALLS = (
         "The files a version is pinned to, by path.", files_reply, PinnedFilesReply, _NAMED,
     ),
     Call(
-        "POST", "modelkeep/versions/pin", Pinned, "manifests.pin", "write", _VERSION,
+        "POST", "modelkeep/versions/pin", Named, "manifests.pin", "write", _VERSION,
         "Pin a version that was registered before its files arrived to what is at its source now.",
         version_reply, VersionReply, _NAMED,
     ),

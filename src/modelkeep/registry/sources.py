@@ -15,7 +15,6 @@ from modelkeep.domain.artifacts import join, root_of, version_location
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
 from modelkeep.domain.manifests import FILES_LIMIT, ManifestFile, Pin
-from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.domain.runs import Run
 from modelkeep.storage import aliases, artifacts, logged_models, manifests, models, runs, versions
 from modelkeep.storage.sqlite import Transaction
@@ -128,7 +127,7 @@ def _of_model(tx: Transaction, source: str, rest: str, run_id: str | None, logge
         return _of_logged_model(tx, source, address, run_id, logged_model_id)
     name, number = _address(tx, source, address)
     behind = versions.get(tx, name, number)
-    if any(key == PROMPT_TAG for key, _ in behind.tags):
+    if versions.is_prompt(behind):
         raise Invalid(f"Invalid model version source: '{source}' is a prompt, which has no files.")
     if run_id is not None and run_id != behind.run_id:
         raise Invalid(f"'{source}' comes from run '{behind.run_id}', but run_id is '{run_id}'.")

@@ -171,12 +171,7 @@ class Database:
         Raises:
             Unavailable: writing has stopped, or the database does not answer.
         """
-        self._lock.acquire()
-        try:
-            self._turnstile.enter()
-        except BaseException:
-            self._lock.release()
-            raise
+        self._take_turn()
         self._open()
 
     def begin_on_reserve(self) -> None:
@@ -185,12 +180,7 @@ class Database:
         Raises:
             Unavailable: writing has stopped, or the database does not answer.
         """
-        self._lock.acquire()
-        try:
-            self._turnstile.enter()
-        except BaseException:
-            self._lock.release()
-            raise
+        self._take_turn()
         try:
             self._reserve.give_up()
             # Otherwise the WAL would grow by every delete, until the reserve is used up.
@@ -198,6 +188,14 @@ class Database:
         except (apsw.Error, OSError) as error:
             log.warning("the WAL could not be emptied on a full disk: %s", error)
         self._open()
+
+    def _take_turn(self) -> None:
+        self._lock.acquire()
+        try:
+            self._turnstile.enter()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def try_begin(self) -> bool:
         """As `begin`, but give up at once when somebody else has the turn."""
