@@ -98,8 +98,8 @@ up to twice as long while fewer than three answers per connection have come. Rat
 answers of 200; errors count everything else, during the warm-up too. Every write carries a
 new value and changes something. A version is registered with an `s3://` source, so neither server touches
 its files. Files go up and down in turns with what they are measured against, on an otherwise idle server:
-medians of five, `os.sync` before each; sha256 of the bytes in memory, dd with `bs=1M conv=fsync`. A version with
-files has a run of its own, whose files were uploaded before. Before a read is measured, the answers of the two servers are compared. Memory is the sum of the
+medians of five, `os.sync` before each; sha256 of the bytes in memory, dd with `bs=1M conv=fsync`. Every version
+with files, and every one without that it is compared with, comes from a run of its own, whose files were uploaded before. Before a read is measured, the answers of the two servers are compared. Memory is the sum of the
 resident memory of all processes, idle after the load; with `--processes 1` Modelkeep is started again on
 the data of the load and asked every read once."""
 

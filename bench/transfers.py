@@ -310,13 +310,13 @@ def _probe(address: Address, connection: Connection) -> None:
 
 
 def _registrations(address: Address, size: Size) -> list[Ratio]:
-    """A version with files against one without. Every one has a folder of its own, uploaded before."""
+    """A version with files against one without. Every one comes from a run of its own, whose files were uploaded before."""
     for name in ("with-files", "without-files"):
         fill.call(address, "POST", "registered-models/create", {"name": name})
     with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda number: _make_folder(address, number), range(size.registrations)))
-    with_files = (_register("with-files", folder) for folder in itertools.cycle(folders))
-    without = (_register("without-files", f"s3://models/{number}") for number in itertools.count())
+        runs = list(pool.map(lambda number: _make_folder(address, number), range(size.registrations)))
+    with_files = (_register("with-files", f"runs:/{run}/model", run) for run in itertools.cycle(runs))
+    without = (_register("without-files", f"s3://models/{run}", run) for run in itertools.cycle(runs))
     one, rates = size.registrations // 4, max(1, size.repetitions)
     alone: dict[str, list[float]] = {"with": [], "without": []}
     for _ in range(one):
@@ -344,11 +344,11 @@ def _make_folder(address: Address, number: int) -> str:
     for file in range(FILES_OF_MODEL):
         content = f"file {file} of {number if file == 0 else 'all'}\n".encode() * 10
         fill.put(address, f"{FILES}/{root}/model/file-{file}", content)
-    return f"runs:/{run['run_id']}/model"
+    return str(run["run_id"])
 
 
-def _register(name: str, source: str) -> bytes:
-    body = json.dumps({"name": name, "source": source}).encode()
+def _register(name: str, source: str, run: str) -> bytes:
+    body = json.dumps({"name": name, "source": source, "run_id": run}).encode()
     head = "POST /api/2.0/mlflow/model-versions/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
     return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 

@@ -222,7 +222,7 @@ def test_the_cost_of_a_listing_does_not_grow_with_what_lies_deeper(registry: Reg
     steps_of_listing()  # the first one also prepares the statement
     before = steps_of_listing()
     with registry.database.write() as tx:
-        digest = rows.under(tx, "a", 10)[0][0].digest
+        digest = rows.under(tx, "a", 10).files[0].digest
         for number in range(1000):
             rows.upsert(tx, Artifact(f"a/deep/{number}", digest, 5, 1))
     assert steps_of_listing() == before
@@ -240,7 +240,7 @@ def test_everything_under_a_folder_is_told_in_order(registry: Registry) -> None:
         store(registry, path)
 
     with registry.database.read() as tx:
-        assert [file.path for file, _ in rows.under(tx, "a", 10)] == ["b/c", "x"]
+        assert [file.path for file in rows.under(tx, "a", 10).files] == ["b/c", "x"]
         assert tx.one("SELECT count(*) FROM artifacts", {}) == (5,)
 
 

@@ -4,7 +4,7 @@ import apsw
 import pytest
 
 from modelkeep.domain.actors import Actor
-from modelkeep.registry import metrics, opening, runs
+from modelkeep.registry import blobs, metrics, opening, runs
 from modelkeep.storage import schema
 from modelkeep.storage.sqlite import FILE_NAME
 
@@ -67,6 +67,33 @@ def test_points_of_metrics_survive_being_given_a_series(older):
     }
     metrics.log(ACTOR, registry, "b" * 32, key="auc", value=0.75, timestamp=2)
     assert [point.value for point in metrics.history(ACTOR, registry, "b" * 32, metric_key="auc").items] == [0.5, 0.75]
+    opening.close(registry)
+
+
+def test_files_of_pinned_versions_stay_in_use(older):
+    blobs_before = [(digest * 64, 1, 1, None, 7, None) for digest in "abc"]
+    folder = older(
+        4,
+        [
+            ("experiments", (0, "Default", "mlflow-artifacts:/0", "active", 1, 1)),
+            *(("blobs", row) for row in blobs_before),
+            ("manifests", (1, "d", 1, 1, 1)),
+            ("manifests", (2, "e", 2, 2, 1)),
+            ("manifest_files", (2, "x", "a" * 64, 1)),
+            ("manifest_files", (2, "y", "b" * 64, 1)),
+            ("manifest_files", (1, "x", "a" * 64, 1)),
+        ],
+    )
+
+    opening.prepare(folder)
+
+    registry = opening.open_registry(folder)
+    blobs.collect(ACTOR, registry, grace_milliseconds=0)
+    with registry.database.read() as tx:
+        kept = tx.all("SELECT digest, pinned_by FROM blobs ORDER BY digest", {})
+        files = tx.all("SELECT manifest_id, path, digest, size FROM manifest_files ORDER BY 1, 2", {})
+    assert kept == [("a" * 64, 1), ("b" * 64, 2)]
+    assert files == [(1, "x", "a" * 64, 1), (2, "x", "a" * 64, 1), (2, "y", "b" * 64, 1)]
     opening.close(registry)
 
 

@@ -24,6 +24,23 @@ class ManifestFile:
     size: int
 
 
+@dataclass(slots=True)
+class Found:
+    """What is at a source.
+
+    Attributes:
+        files: in the order of their paths; at least one.
+        unpinned: the digests among theirs that no manifest holds yet.
+        damaged: the path of the first one whose bytes are damaged, if one's are.
+        is_file: the source is the one file, and not the folder it lies in.
+    """
+
+    files: list[ManifestFile]
+    unpinned: list[str]
+    damaged: str | None
+    is_file: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Files in the order of the UTF-8 bytes of their paths, their total size in bytes, and the digest of all that."""
@@ -45,27 +62,36 @@ def build(files: Iterable[ManifestFile]) -> Manifest:
         Invalid: there are too many, or two paths differ only in case or in how a character is composed, so that one of
             them would overwrite the other on some of the disks they are downloaded to.
     """
-    ordered: list[ManifestFile] = []
-    twins: dict[str, str] = {}
-    for file in files:
-        path = file.path if file.path.isascii() else unicodedata.normalize("NFC", file.path)
-        folded = path.casefold()
-        if folded in twins:
-            raise Invalid(
-                f"The files '{twins[folded]}' and '{file.path}' have names that some file systems cannot tell apart. "
-                "Rename one of them and register again."
-            )
-        twins[folded] = file.path
-        ordered.append(file if path is file.path else ManifestFile(path, file.digest, file.size))
-        if len(ordered) > FILES_LIMIT:
-            raise Invalid(
-                f"There are more than {FILES_LIMIT:,} files at the source. Pack them into an archive, or register a "
-                "smaller folder."
-            )
+    ordered = [_composed(file) for file in files]
+    if len(ordered) > FILES_LIMIT:
+        raise Invalid(
+            f"There are more than {FILES_LIMIT:,} files at the source. Pack them into an archive, or register a "
+            "smaller folder."
+        )
     # Unicode text sorts by code point in Python, which is the order of its UTF-8 bytes.
     ordered.sort(key=_path)
+    if len({file.path.casefold() for file in ordered}) < len(ordered):
+        raise _twins(ordered)
     text = canonical(ordered)
     return Manifest(tuple(ordered), sum([file.size for file in ordered]), hashlib.sha256(text.encode()).hexdigest())
+
+
+def _composed(file: ManifestFile) -> ManifestFile:
+    if file.path.isascii():
+        return file
+    return ManifestFile(unicodedata.normalize("NFC", file.path), file.digest, file.size)
+
+
+def _twins(files: list[ManifestFile]) -> Invalid:
+    seen: dict[str, str] = {}
+    for file in files:
+        other = seen.setdefault(file.path.casefold(), file.path)
+        if other is not file.path:
+            break
+    return Invalid(
+        f"The files '{other}' and '{file.path}' have names that some file systems cannot tell apart. "
+        "Rename one of them and register again."
+    )
 
 
 def canonical(files: Iterable[ManifestFile]) -> str:

@@ -10,7 +10,7 @@ from modelkeep.domain import actors, manifests, names, pages, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import root_of, version_location
 from modelkeep.domain.errors import Conflict, Gone, Invalid, NotFound
-from modelkeep.domain.manifests import FILES_LIMIT, Manifest, ManifestFile, Pin
+from modelkeep.domain.manifests import FILES_LIMIT, Found, Manifest, ManifestFile, Pin
 from modelkeep.domain.paging import Page
 from modelkeep.domain.versions import Version
 from modelkeep.registry import sources
@@ -34,20 +34,20 @@ def fix(change: Change, resolved: Resolved) -> tuple[Pin, bool] | None:
     """
     if resolved.pin is not None:
         return resolved.pin, resolved.is_file
-    root = None if resolved.location is None else root_of(resolved.location)
-    if not root:
+    found = resolved.found or _find(change, resolved.location)
+    if found is None:
         return None
-    found = artifacts.under(change.tx, root, FILES_LIMIT + 1) if resolved.files is None else resolved.files
-    if not found:
-        return None
-    for file, is_damaged in found:
-        if is_damaged:
-            raise Gone(
-                f"The bytes of '{file.path}' at the source are damaged in the store, so no version can be made of them. "
-                "Upload the file again."
-            )
-    is_file = len(found) == 1 and artifacts.find(change.tx, root) is not None
-    return rows.keep(change.tx, manifests.build([file for file, _ in found]), change.now), is_file
+    if found.damaged is not None:
+        raise Gone(
+            f"The bytes of '{found.damaged}' at the source are damaged in the store, so no version can be made of them. "
+            "Upload the file again."
+        )
+    return rows.keep(change.tx, manifests.build(found.files), found.unpinned, change.now), found.is_file
+
+
+def _find(change: Change, location: str | None) -> Found | None:
+    root = None if location is None else root_of(location)
+    return artifacts.under(change.tx, root, FILES_LIMIT + 1) if root else None
 
 
 def location_of(change: Change, owner: int, number: int, pin: Pin, is_file: bool) -> str:

@@ -14,12 +14,11 @@ from modelkeep.domain import locations, names, stages, texts
 from modelkeep.domain.artifacts import join, root_of, version_location
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
-from modelkeep.domain.manifests import FILES_LIMIT, ManifestFile, Pin
+from modelkeep.domain.manifests import FILES_LIMIT, Found, Pin
 from modelkeep.domain.runs import Run
 from modelkeep.storage import aliases, artifacts, logged_models, manifests, models, runs, versions
 from modelkeep.storage.sqlite import Transaction
 
-Found = list[tuple[ManifestFile, bool]]
 # Sources that stand for "a prompt has no files" in MLflow's own clients.
 PROMPT_SOURCES = frozenset({"prompt-template", "dummy-source"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.*)", re.DOTALL)
@@ -33,7 +32,7 @@ class Resolved:
         source: as recorded: what the caller gave, with an alias or stage turned into a number.
         location: where the files are, None when the source already says it.
         run_id, logged_model_id: of the run and logged model behind it.
-        files: what is there, each with whether its bytes are damaged; None when nobody has looked.
+        found: what is there; None when nobody has looked.
         pin: what the version it names is pinned to, if it names one that is; `is_file` when that is a single file.
     """
 
@@ -41,7 +40,7 @@ class Resolved:
     location: str | None
     run_id: str | None
     logged_model_id: str | None
-    files: Found | None = None
+    found: Found | None = None
     pin: Pin | None = None
     is_file: bool = False
 
@@ -95,8 +94,8 @@ def _of_run(tx: Transaction, source: str, rest: str, run_id: str | None, logged_
     if "#" in path or "?" in path:
         raise Invalid(f"Invalid model version source: '{source}'. The path in a run cannot hold '#' or '?'.")
     run = runs.find(tx, owner)
-    location, files = (None, None) if run is None else _in_run(tx, run, path.rstrip("/"))
-    return Resolved(source, location, owner, None, files)
+    location, found = (None, None) if run is None else _in_run(tx, run, path.rstrip("/"))
+    return Resolved(source, location, owner, None, found)
 
 
 def _in_run(tx: Transaction, run: Run, path: str) -> tuple[str | None, Found | None]:
@@ -109,13 +108,13 @@ def _in_run(tx: Transaction, run: Run, path: str) -> tuple[str | None, Found | N
     root = root_of(location)
     if not root:
         return location, None
-    if files := artifacts.under(tx, root, FILES_LIMIT + 1):
-        return location, files
+    if found := artifacts.under(tx, root, FILES_LIMIT + 1):
+        return location, found
     name, _, rest = path.partition("/")
     written = logged_models.find_of_run(tx, run.id, name)
     root = None if written is None else root_of(written)
-    if written is not None and root and (files := artifacts.under(tx, join(root, rest), FILES_LIMIT + 1)):
-        return (locations.below(written, rest) if rest else written), files
+    if written is not None and root and (found := artifacts.under(tx, join(root, rest), FILES_LIMIT + 1)):
+        return (locations.below(written, rest) if rest else written), found
     return None, None
 
 

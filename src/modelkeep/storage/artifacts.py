@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from modelkeep.domain.artifacts import Artifact, Entry
-from modelkeep.domain.manifests import ManifestFile
+from modelkeep.domain.manifests import Found, ManifestFile
 from modelkeep.storage.sqlite import Transaction
 
 _COLUMNS = "path, digest, size, last_updated_timestamp"
@@ -62,30 +62,35 @@ def delete(tx: Transaction, path: str) -> int:
     return alone + tx.run("DELETE FROM artifacts WHERE path >= :low AND path < :high", _below(path))
 
 
-def under(tx: Transaction, folder: str, limit: int) -> list[tuple[ManifestFile, bool]]:
-    """The file at a path, or those below it, by path and told from there, each with whether its bytes are damaged.
+_FOUND = "a.digest, a.size, b.pinned_by IS NULL, b.quarantined_timestamp IS NOT NULL"
+
+
+def under(tx: Transaction, folder: str, limit: int) -> Found | None:
+    """The file at a path, or those below it, by path and told from there; None when there is none.
 
     Of a file itself the path is its name. At most `limit`.
     """
-    skip = len(folder) + 2
     rows = tx.all(
-        """
-        SELECT substr(a.path, :skip), a.digest, a.size, b.quarantined_timestamp IS NOT NULL
-        FROM artifacts a JOIN blobs b ON b.digest = a.digest
+        f"""
+        SELECT substr(a.path, :skip), {_FOUND} FROM artifacts a JOIN blobs b ON b.digest = a.digest
         WHERE a.path >= :low AND a.path < :high ORDER BY a.path LIMIT :limit
         """,
-        {**_below(folder), "skip": skip, "limit": limit},
+        {"low": f"{folder}/", "high": f"{folder}0", "skip": len(folder) + 2, "limit": limit},
     )
-    if not rows:
-        name = folder.rpartition("/")[2]
+    is_folder = bool(rows)
+    if not is_folder:
         rows = tx.all(
-            """
-            SELECT :name, a.digest, a.size, b.quarantined_timestamp IS NOT NULL
-            FROM artifacts a JOIN blobs b ON b.digest = a.digest WHERE a.path = :path
-            """,
-            {"name": name, "path": folder},
+            f"SELECT :name, {_FOUND} FROM artifacts a JOIN blobs b ON b.digest = a.digest WHERE a.path = :path",
+            {"name": folder.rpartition("/")[2], "path": folder},
         )
-    return [(ManifestFile(path, digest, size), damaged == 1) for path, digest, size, damaged in rows]
+        if not rows:
+            return None
+    return Found(
+        [ManifestFile(row[0], row[1], row[2]) for row in rows],
+        [row[1] for row in rows if row[3]],
+        next((row[0] for row in rows if row[4]), None),
+        not is_folder,
+    )
 
 
 def children(tx: Transaction, folder: str, table: str = "artifacts", among: str = "", **parameters: Any) -> list[Entry]:

@@ -130,6 +130,7 @@ def _is_referenced(connection: apsw.Connection) -> str:
     """The condition on the row `b` of blobs that some other row refers to it.
 
     Found from the foreign keys, so it holds for older schemas as well, and a table that comes later cannot be forgotten.
+    Of the files of manifests the blob itself knows, except in those schemas.
     """
     referring = connection.execute(
         """
@@ -137,7 +138,14 @@ def _is_referenced(connection: apsw.Connection) -> str:
         WHERE t.type = 'table' AND k."table" = 'blobs' ORDER BY 1
         """
     ).fetchall()
-    return " OR ".join(f"EXISTS (SELECT 1 FROM {reference} = b.digest)" for (reference,) in referring)
+    conditions = [f"EXISTS (SELECT 1 FROM {reference} = b.digest)" for (reference,) in referring]
+    if "pinned_by" in _columns_of_blobs(connection):
+        conditions.append("b.pinned_by IS NOT NULL")
+    return " OR ".join(conditions)
+
+
+def _columns_of_blobs(connection: apsw.Connection) -> list[str]:
+    return [row[1] for row in connection.execute("PRAGMA table_info(blobs)")]
 
 
 def settle(file: Path, lost: list[str]) -> None:
@@ -152,7 +160,7 @@ def settle(file: Path, lost: list[str]) -> None:
             connection.execute("BEGIN")
             connection.execute("DELETE FROM leases")
             connection.execute(f"DELETE FROM blobs AS b WHERE NOT ({_is_referenced(connection)})")
-            if "quarantined_timestamp" in [row[1] for row in connection.execute("PRAGMA table_info(blobs)")]:
+            if "quarantined_timestamp" in _columns_of_blobs(connection):
                 connection.execute(
                     """
                     UPDATE blobs SET quarantined_timestamp = NULL

@@ -8,10 +8,7 @@ from collections.abc import Iterable
 from modelkeep.domain.blobs import Blob, ModelUsage, Usage
 from modelkeep.storage.sqlite import Row, Transaction
 
-_REFERENCED = """(
-    EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)
-    OR EXISTS (SELECT 1 FROM manifest_files f WHERE f.digest = b.digest)
-)"""
+_REFERENCED = "(b.pinned_by IS NOT NULL OR EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest))"
 _LEASED = "EXISTS (SELECT 1 FROM leases l WHERE l.digest = b.digest)"
 _IN_USE = f"({_REFERENCED} OR {_LEASED})"
 
@@ -205,7 +202,10 @@ def paths_of(tx: Transaction, digest: str, limit: int) -> list[str]:
 
 
 def versions_of(tx: Transaction, digest: str, limit: int) -> list[tuple[str, int]]:
-    """Some of the versions whose manifest holds a digest, as name and number."""
+    """Some of the versions whose manifest holds a digest, as name and number.
+
+    Reads the files of all manifests: no index leads from a blob to them, and only damage asks.
+    """
     rows = tx.all(
         """
         SELECT DISTINCT m.name, v.number FROM manifest_files f
@@ -228,7 +228,7 @@ def usage(tx: Transaction) -> Usage:
             coalesce(sum(size) FILTER (WHERE quarantined_timestamp IS NOT NULL), 0)
         FROM (
             SELECT b.size, b.condemned_timestamp, b.quarantined_timestamp,
-                EXISTS (SELECT 1 FROM manifest_files f WHERE f.digest = b.digest) AS is_pinned,
+                b.pinned_by IS NOT NULL AS is_pinned,
                 EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest) AS is_artifact
             FROM blobs b
         ) AS every

@@ -11,8 +11,12 @@ _PIN = "p.id, p.digest, p.files, p.size"
 _LIVE = "v.deleted_timestamp IS NULL AND m.deleted_timestamp IS NULL"
 
 
-def keep(tx: Transaction, manifest: Manifest, now: int) -> Pin:
-    """Insert a manifest with its files, unless it is there already."""
+def keep(tx: Transaction, manifest: Manifest, unpinned: list[str], now: int) -> Pin:
+    """Insert a manifest with its files, unless it is there already.
+
+    Args:
+        unpinned: the digests among its files that no manifest holds yet.
+    """
     row = tx.one(
         """
         INSERT INTO manifests (digest, files, size, creation_timestamp) VALUES (:digest, :files, :size, :now)
@@ -31,6 +35,9 @@ def keep(tx: Transaction, manifest: Manifest, now: int) -> Pin:
             [(file.path, file.digest, file.size) for file in manifest.files],
             "",
         )
+        # One by one: there are few, and unpacking a list in SQL costs as much as six of them.
+        for digest in unpinned:
+            tx.run("UPDATE blobs SET pinned_by = :id WHERE digest = :digest", {"id": row[0], "digest": digest})
     return Pin(row[0], manifest.digest, len(manifest.files), manifest.size)
 
 
