@@ -74,9 +74,7 @@ class Probes:
         )
 
     def _problems(self) -> Any:
-        broken = self._registry.database.broken
-        if broken:
-            yield broken
+        yield from self._registry.database.problems()
         try:
             events.last_position(Actor("modelkeep", "reader", True, "background"), self._registry)
         except ModelkeepError as error:

@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 
 from modelkeep.domain.errors import ModelkeepError, OutOfSpace, Unavailable
+from modelkeep.storage.claims import Claim
 from modelkeep.storage.reserve import Reserve
 from modelkeep.storage.turnstile import Turnstile
 
@@ -77,7 +78,11 @@ class Database:
     Args:
         folder: the data folder, which exists.
         busy_milliseconds: how long a reader waits for SQLite's own locks.
+    Attributes:
+        answers_at_once: a statement is answered without waiting for another machine, so an event loop may ask.
     """
+
+    answers_at_once = True
 
     def __init__(self, folder: Path, busy_milliseconds: int = 5000):
         self.path = folder / FILE_NAME
@@ -86,6 +91,7 @@ class Database:
         self._busy_milliseconds = busy_milliseconds
         self._turnstile = Turnstile(folder)
         self._reserve = Reserve(folder)
+        self._chores = Claim(folder / "background.lock")
         self._lock = threading.Lock()
         self._writer = self._connect()
         self._writer.wal_autocheckpoint(0)
@@ -321,10 +327,16 @@ class Database:
 
     # Life ---------------------------------------------------------------------------------------------------
 
-    @property
-    def broken(self) -> str | None:
-        """Why writing has stopped, or None."""
-        return self._broken
+    def problems(self) -> list[str]:
+        """Why writing does not go, as sentences; none when it does."""
+        return [self._broken] if self._broken else []
+
+    def claim_chores(self) -> bool:
+        """Whether this process is the one, of all on this database, that does the background work; never waits.
+
+        The claim ends with `close` or with the process. It may also be lost, so ask before each round of work.
+        """
+        return self._chores.try_take()
 
     def close(self) -> None:
         """Close every connection."""
@@ -334,6 +346,7 @@ class Database:
             self._readers.clear()
             self._turnstile.close()
             self._reserve.close()
+            self._chores.close()
 
 
 class _Reading:
