@@ -17,6 +17,7 @@ import apsw
 
 from modelkeep.domain.errors import ModelkeepError, OutOfSpace, Unavailable
 from modelkeep.storage.claims import Claim
+from modelkeep.storage.database import Parameters, Row
 from modelkeep.storage.reserve import Reserve
 from modelkeep.storage.turnstile import Turnstile
 
@@ -41,9 +42,6 @@ _PRAGMAS = """
     PRAGMA temp_store = MEMORY;
     PRAGMA journal_size_limit = 67108864;
 """
-
-Parameters = dict[str, Any]
-Row = tuple[Any, ...]
 
 
 class Transaction:
@@ -326,6 +324,10 @@ class Database:
             self._lock.release()
 
     # Life ---------------------------------------------------------------------------------------------------
+
+    def explain(self, error: BaseException) -> BaseException:
+        """What a failure of SQLite means for the caller; anything unforeseen comes back as it is."""
+        return explain(error)
 
     def problems(self) -> list[str]:
         """Why writing does not go, as sentences; none when it does."""
