@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench import fill, load, report, servers, transfers, wrk
-from bench.cases import CASES, Case, Requests
+from bench.cases import CASES, POSTGRES_CASES, Case, Requests
+from tests.support.postgres import Cluster, cluster
 
 # How many different requests wrk is given; a server that answers more in its time would see the first ones again.
 WRITES_RENDERED = 40_000
@@ -69,6 +70,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2, help="of each server (default 2)")
     parser.add_argument("--case", action="append", choices=[c.name for c in CASES], help="only this one; repeatable")
     parser.add_argument("--files", action="store_true", help="transfers of files, also with --case; alone: only they")
+    parser.add_argument("--postgres", action="store_true", help="both servers on one PostgreSQL, no files")
     parser.add_argument("--only", choices=["ours", "theirs"], help="run one side; no ratios")
     parser.add_argument("--quick", action="store_true", help="smoke run: short, judges errors but not thresholds")
     parser.add_argument("--ours", choices=servers.COMMANDS, default="modelkeep", help="the server that is judged")
@@ -80,16 +82,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.versions, options.small_models = (110, 110) if options.quick else (300, 150)
     whole = not (options.quick or options.case or options.files or options.only) and options.ours == "modelkeep"
     if options.output is None and whole:
-        options.output = Path("docs/benchmarks.md")
+        options.output = Path("docs/benchmarks-postgresql.md" if options.postgres else "docs/benchmarks.md")
     return options
 
 
 def about(options: argparse.Namespace) -> str:
-    return ABOUT.format(**vars(options)).replace("\n", " ")
+    database = "databases of one PostgreSQL server with fsync on" if options.postgres else "SQLite"
+    return ABOUT.format(database=database, **vars(options)).replace("\n", " ")
 
 
 ABOUT = """\
-Both servers run with {processes} processes on SQLite with a local artifact folder, otherwise with their
+Both servers run with {processes} processes on {database} with a local artifact folder, otherwise with their
 defaults (MLflow's telemetry is off). Content: one model with {versions} versions of two tags each,
 {small_models} models with two versions, 20 runs with five params, five metrics and a few tags. Each case:
 {warm_up:g} s of warm-up, then {seconds:g} s measured (half of that where no ratio is needed), on keep-alive
@@ -122,36 +125,42 @@ class Side:
 def measure(options: argparse.Namespace) -> report.Report:
     names = (TITLES[options.ours], TITLES[options.theirs] if options.theirs != options.ours else "the same again")
     alone = options.files and not options.case
-    cases = [] if alone else [case for case in CASES if not options.case or case.name in options.case]
+    known = POSTGRES_CASES if options.postgres else CASES
+    cases = [] if alone else [case for case in known if not options.case or case.name in options.case]
     with contextlib.ExitStack() as stack:
         folders = {
             place: stack.enter_context(servers.folder_for(getattr(options, place)))
             for place in ("ours", "theirs")
             if options.only in (None, place)
         }
+        server = stack.enter_context(cluster(durable=True)) if options.postgres else None
         running = stack.enter_context(contextlib.ExitStack())
         sides = {
-            place: _started(running, getattr(options, place), folder, options) for place, folder in folders.items()
+            place: _started(running, getattr(options, place), folder, options, server)
+            for place, folder in folders.items()
         }
         rows = [_row(case, sides, options) for case in cases]
         figures = _figures(sides)
         ratios, of_files = _files(sides, options)
         running.close()
-        if options.ours == "modelkeep" and "ours" in sides:
+        if options.ours == "modelkeep" and "ours" in sides and not options.postgres:
             figures = _with_one_process(figures, folders["ours"], sides["ours"].content)
     return report.Report(names, rows, [*figures, *of_files], ratios)
 
 
 def _files(sides: dict[str, Side], options: argparse.Namespace) -> tuple[list[report.Ratio], list[report.Figure]]:
-    if "ours" not in sides or (options.case and not options.files):
+    if "ours" not in sides or options.postgres or (options.case and not options.files):
         return [], []
     theirs = sides["theirs"].server if "theirs" in sides else None
     size = transfers.QUICK if options.quick else transfers.WHOLE
     return transfers.measure(sides["ours"].server, theirs, size)
 
 
-def _started(stack: contextlib.ExitStack, kind: str, folder: Path, options: argparse.Namespace) -> Side:
-    server = stack.enter_context(servers.running(kind, folder, options.processes))
+def _started(
+    stack: contextlib.ExitStack, kind: str, folder: Path, options: argparse.Namespace, postgres: Cluster | None
+) -> Side:
+    database = postgres.make() if postgres else None
+    server = stack.enter_context(servers.running(kind, folder, options.processes, database))
     print(f"{TITLES[kind]}: ready in {server.start_seconds:.2f} s", flush=True)
     servers.wait_until_idle(server.process.pid)
     began = time.monotonic()

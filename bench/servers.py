@@ -29,14 +29,16 @@ class Server:
     start_seconds: float  # from exec to the first 200 on /health
 
 
-def modelkeep(port: int, folder: Path, processes: int) -> list[str]:
+def modelkeep(port: int, folder: Path, processes: int, database: str | None) -> list[str]:
     command = [str(BIN / "modelkeep"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--database", database] if database else []
     return [*command, "--data", str(folder / "data"), "--processes", str(processes)]
 
 
-def mlflow(port: int, folder: Path, processes: int) -> list[str]:
+def mlflow(port: int, folder: Path, processes: int, database: str | None) -> list[str]:
     command = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    store = database.replace("://", "+psycopg://", 1) if database else f"sqlite:///{folder}/mlflow.db"
+    command += ["--backend-store-uri", store]
     command += ["--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"]
     return [*command, "--workers", str(processes)]
 
@@ -55,9 +57,12 @@ def folder_for(kind: str) -> Iterator[Path]:
 
 
 @contextmanager
-def running(kind: str, folder: Path, processes: int, patience: float = 120.0) -> Iterator[Server]:
+def running(
+    kind: str, folder: Path, processes: int, database: str | None = None, patience: float = 120.0
+) -> Iterator[Server]:
     """Run a server in a process group of its own; every process of it is gone afterwards.
 
+    `database` is the address of an empty PostgreSQL database, None for SQLite in the folder.
     Raises RuntimeError, with the end of the server's log, when it does not answer /health within
     `patience` seconds.
     """
@@ -69,7 +74,7 @@ def running(kind: str, folder: Path, processes: int, patience: float = 120.0) ->
     began = time.monotonic()
     with log.open("ab") as output:
         process = subprocess.Popen(
-            COMMANDS[kind](port, folder, processes),
+            COMMANDS[kind](port, folder, processes, database),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
