@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: serve test lint docs bench soak clean
+.PHONY: serve test lint docs bench compat soak clean
 
 serve: $(VENV)/server
 	$(BIN)/modelkeep serve $(ARGS)
@@ -28,6 +28,10 @@ docs: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(ARGS)
 
+# Four more environments of about 500 MB each, in .venv-compat.
+compat: $(VENV)/dev
+	$(BIN)/python -m compat $(ARGS)
+
 soak: $(VENV)/dev
 	MODELKEEP_SOAK=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 $(ARGS)
 
@@ -45,4 +49,4 @@ $(VENV)/dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/server
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-compat build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 import uuid
@@ -15,6 +14,8 @@ from unittest import mock
 import pytest
 
 from tests.mlflow_client import peer, training
+from tests.support.answers import Answer
+from tests.support.answers import answers as seen_answers
 from tests.support.servers import start_server
 
 if TYPE_CHECKING:
@@ -104,37 +105,15 @@ def churn(client: MlflowClient, model_name: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def answers() -> Iterator[list[int]]:
-    """The status of every HTTP answer this test's client received, retried ones included, in order.
+def answers() -> Iterator[list[Answer]]:
+    """Every HTTP answer this test's client received, retried ones included, in order.
 
     No request of a stock client may make the server fail, so a 5xx among them fails the test, even where the
     client got over it by trying again.
     """
-    seen = AnswerLog()
-    logger = logging.getLogger("urllib3.connectionpool")
-    level = logger.level
-    logger.addHandler(seen)
-    logger.setLevel(logging.DEBUG)
-    yield seen.statuses
-    logger.setLevel(level)
-    logger.removeHandler(seen)
-    assert peer.IS_PEER or not [line for line in seen.lines if line.split()[-1] >= "500"]
-
-
-class AnswerLog(logging.Handler):
-    """Reads urllib3's line for each answer: '%s://%s:%s "%s %s %s" %s %s' with the status before the length."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.statuses: list[int] = []
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.args, tuple) and len(record.args) == 8:
-            method, path, status = record.args[3], record.args[4], record.args[6]
-            assert isinstance(status, int)
-            self.statuses.append(status)
-            self.lines.append(f"{method} {path} {status}")
+    with seen_answers() as seen:
+        yield seen
+    assert peer.IS_PEER or not [answer for answer in seen if answer.status >= 500]
 
 
 @pytest.fixture(scope="session")

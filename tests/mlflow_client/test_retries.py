@@ -12,6 +12,7 @@ import pytest
 from tests.mlflow_client.peer import modelkeep_only
 from tests.mlflow_client.refusals import refused
 from tests.mlflow_client.training import Trained, log_version
+from tests.support.answers import Answer
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +25,7 @@ def test_a_days_work_has_no_answer_that_a_client_retries(
     client: MlflowClient,
     model_name: str,
     churn_model: Trained,
-    answers: list[int],
+    answers: list[Answer],
 ) -> None:
     log_version(mlflow, churn_model, model_name, params={"C": 1.0}, metrics={"auc": 0.97})
     client.set_model_version_tag(model_name, "1", "validation_status", "passed")
@@ -38,7 +39,7 @@ def test_a_days_work_has_no_answer_that_a_client_retries(
         client.create_registered_model(model_name)
 
     assert len(answers) > 20
-    assert not RETRIED & set(answers)
+    assert not RETRIED & {answer.status for answer in answers}
 
 
 @modelkeep_only("keeps traces")
@@ -52,7 +53,7 @@ def test_a_days_work_has_no_answer_that_a_client_retries(
     ],
 )
 def test_a_call_for_traces_fails_at_once_under_the_clients_own_retry_settings(
-    mlflow: ModuleType, monkeypatch: pytest.MonkeyPatch, answers: list[int], call: Callable[[ModuleType], Any]
+    mlflow: ModuleType, monkeypatch: pytest.MonkeyPatch, answers: list[Answer], call: Callable[[ModuleType], Any]
 ) -> None:
     for setting in ("MAX_RETRIES", "BACKOFF_FACTOR", "BACKOFF_JITTER", "TIMEOUT"):
         monkeypatch.delenv(f"MLFLOW_HTTP_REQUEST_{setting}")
@@ -64,4 +65,4 @@ def test_a_call_for_traces_fails_at_once_under_the_clients_own_retry_settings(
             call(mlflow)
 
     assert time.monotonic() - start < 2
-    assert not RETRIED & set(answers)
+    assert not RETRIED & {answer.status for answer in answers}

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from modelkeep.domain.errors import NotImplementedHere
 from modelkeep.http.probes import Proxies
 from modelkeep.http.responding import Scope
+
+# Every `mlflow` client names itself so; a plugin's own words may stand beside it.
+_CLIENT = re.compile(rb"\bmlflow-python-client/([0-9]{1,4})\.([0-9]{1,4})\b")
+# Before it, the client named the file's folder below the run in the calls of an upload in parts, and not the run's own.
+_KNOWS_THE_FOLDER = (2, 11)
 
 
 class Addresses:
@@ -23,9 +30,11 @@ class Addresses:
         """Scheme, host and base path, without a slash at the end.
 
         Raises:
-            NotImplementedHere: a proxy stands between that is not trusted, so nobody here knows. Stock clients match
-                the start of the message, and then send the file in one piece.
+            NotImplementedHere: a proxy stands between that is not trusted, so nobody here knows; or the client is an
+                `mlflow` that could not say where the file belongs. Stock clients match the start of the message, and
+                then send the file in one piece.
         """
+        _check_client(headers.get(b"user-agent", b""))
         if self._proxies.are_hidden(scope, headers):
             raise NotImplementedHere(
                 "Multipart upload is not supported for the current artifact repository through a proxy that is not "
@@ -34,3 +43,12 @@ class Addresses:
         scope = self._proxies.believed(scope, headers)
         host = self._proxies.host(scope, dict(scope["headers"])).decode("latin-1")
         return f"{scope['scheme']}://{host}{self._base_path}"
+
+
+def _check_client(user_agent: bytes) -> None:
+    client = _CLIENT.search(user_agent)
+    if client is not None and (int(client[1]), int(client[2])) < _KNOWS_THE_FOLDER:
+        raise NotImplementedHere(
+            "Multipart upload is not supported for the current artifact repository by mlflow before 2.11, which leaves "
+            "out the run's folder. Use PUT, or a newer client."
+        )

@@ -89,6 +89,8 @@ class Routes:
         pattern = "".join(
             f"(?P<{part}>{_FIELD.get(part, '[^/]+')})" if odd % 2 else re.escape(part) for odd, part in enumerate(parts)
         )
+        # Where the root is the folder, a client leaves out its slash too.
+        pattern = pattern.replace("/(?P<folder>.*)", "(?:/(?P<folder>.*))?")
         for known, methods in self._patterns:
             if known.pattern == pattern:
                 methods[method] = endpoint
@@ -102,7 +104,7 @@ class Routes:
             return methods, _NO_FIELDS
         for pattern, methods in self._patterns:
             if match := pattern.fullmatch(path):
-                return methods, match.groupdict()
+                return methods, match.groupdict("")
         return {}, _NO_FIELDS
 
 
