@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelkeep.domain.errors import Invalid
 
+# A driver behind the `+` is how SQLAlchemy, and so MLflow, writes it.
+_POSTGRES = re.compile(r"(?:postgres|postgresql)(?:\+\w+)?://(.*)", re.DOTALL)
+_FORM = "postgresql://user@host:5432/name"
 
-def _setting(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+
+def _setting(default: Any, help: str, is_secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": help}, repr=not is_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,11 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on. Any other than loopback needs --auth or --insecure.")
     port: int = _setting(5000, "Port to listen on.")
     data: str = _setting("modelkeep-data", "Data folder: the database and the files.")
+    database: str = _setting(
+        "",
+        f"PostgreSQL database for everything but the files, as in {_FORM}; without it SQLite in the data folder.",
+        is_secret=True,
+    )
     processes: int = _setting(1, "Server processes.")
     base_path: str = _setting("", "Serve below this path as well, as in /registry.")
     allowed_hosts: tuple[str, ...] = _setting(
@@ -74,7 +85,33 @@ def load(given: Mapping[str, Any], environment: Mapping[str, str] | None = None,
         else:
             continue
         values[setting.name] = _convert(value, type(setting.default), origin)
+    values["database"] = _database(values.get("database", ""))
     return _checked(Settings(**values))
+
+
+def server_of(url: str) -> str:
+    """Where a database is, for people and logs: no password, and no options, which may hold one."""
+    parts = urlsplit(url)
+    user, host = (parts.netloc.rpartition("@")[0].partition(":")[0], parts.netloc.rpartition("@")[2])
+    return f"postgresql://{f'{user}@' if user else ''}{host}{parts.path}"
+
+
+def _database(given: str) -> str:
+    """The address of a database as libpq wants it; it is in no message, for it may hold a password."""
+    given = given.strip()
+    if not given:
+        return ""
+    if found := _POSTGRES.fullmatch(given):
+        return f"postgresql://{found[1]}"
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9.\-]*)(?:\+\w+)?://", given)
+    if scheme is None:
+        raise Invalid(f"--database must be the address of a PostgreSQL database, such as {_FORM}, and it is none.")
+    if scheme[1].lower() == "sqlite":
+        raise Invalid("SQLite needs no --database: leave it out, and say with --data in which folder the file is.")
+    raise Invalid(
+        f"--database begins with '{scheme[1][:40]}', a kind of database that Modelkeep cannot use. Give it a PostgreSQL "
+        f"database, such as {_FORM}, or leave it out for SQLite in the data folder."
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from modelkeep import logs
-from modelkeep.config import Settings
+from modelkeep.config import Settings, server_of
 from modelkeep.domain.errors import Invalid
 from modelkeep.registry import opening
 
@@ -34,11 +34,12 @@ def serve(settings: Settings) -> None:
     """Run the server until it is told to stop. Everything that can be wrong is checked before it listens.
 
     Raises:
-        Invalid: the port is taken, or the data folder cannot be used.
+        Invalid: the port is taken, or the data folder or the database cannot be used.
+        Unavailable: the database does not answer.
     """
     logs.configure(settings.log_level, settings.log_format)
     check_port(settings.host, settings.port)
-    opening.prepare(Path(settings.data), read_only=settings.read_only)
+    opening.prepare(Path(settings.data), read_only=settings.read_only, database=settings.database or None)
     threading.Thread(target=_announce, args=(settings,), daemon=True).start()
     if settings.processes == 1:
         _run(_serve_here(settings))
@@ -74,7 +75,10 @@ def _announce(settings: Settings) -> None:
         time.sleep(0.01)
     url = f"http://{settings.host}:{settings.port}{settings.base_path}"
     mode = "tokens required" if settings.auth else "no authentication"
-    print(f"Modelkeep is ready at {url} (data in {Path(settings.data).resolve()}, {mode}).", flush=True)
+    place = f"data in {Path(settings.data).resolve()}"
+    if settings.database:
+        place = f"database {server_of(settings.database)}, files in {Path(settings.data).resolve()}"
+    print(f"Modelkeep is ready at {url} ({place}, {mode}).", flush=True)
 
 
 def build_app(settings: Settings) -> Any:
@@ -100,6 +104,7 @@ def build_app(settings: Settings) -> Any:
         Path(settings.data),
         read_only=settings.read_only,
         busy_milliseconds=BUSY_MILLISECONDS,
+        database=settings.database or None,
     )
     start_background = functools.partial(
         chores.start,

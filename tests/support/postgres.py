@@ -33,10 +33,11 @@ _numbers = itertools.count(1)
 
 
 class Cluster:
-    """A running server. `url(name)` is the address of one of its databases."""
+    """A running server. `url(name)` is the address of one of its databases; `server` is None when it was given."""
 
-    def __init__(self, url: Callable[[str], str]):
+    def __init__(self, url: Callable[[str], str], server: Server | None = None):
         self.url = url
+        self.server = server
 
     def make(self) -> str:
         """Make an empty database and return its address."""
@@ -79,8 +80,12 @@ def cluster(durable: bool = False) -> Iterator[Cluster]:
         return
     folder = Path(tempfile.mkdtemp(prefix="mk-pg-"))
     try:
-        with _server(folder, durable) as url:
-            yield Cluster(url)
+        server = Server(folder, durable)
+        server.start()
+        try:
+            yield Cluster(server.url, server)
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -92,41 +97,48 @@ def _with_name(url: str, name: str) -> str:
     return f"{scheme}://{host}/{name}" + (f"?{options}" if options else "")
 
 
-@contextlib.contextmanager
-def _server(folder: Path, durable: bool) -> Iterator[Callable[[str], str]]:
-    account = _account()
-    if account:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    binaries = _readable(_binaries(), folder, account)
-    data = folder / "data"
-    drop = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, env=environment, cwd=folder, **drop,
-    )  # fmt: skip
-    settings = ["listen_addresses=", "max_connections=300", *(() if durable else _FAST)]
-    command = [binaries / "postgres", "-D", data, "-k", folder, *(part for each in settings for part in ("-c", each))]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            cwd=folder,
-            preexec_fn=partial(_die_with, os.getpid()),
-            **drop,
-        )
-    try:
+class Server:
+    """A server of our own in a folder; may be stopped and started again."""
 
-        def url(name: str) -> str:
-            return f"postgresql://postgres@/{name}?host={quote(str(folder), safe='')}"
+    def __init__(self, folder: Path, durable: bool):
+        self._folder = folder
+        account = _account()
+        if account:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        binaries = _readable(_binaries(), folder, account)
+        data = folder / "data"
+        self._drop = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        self._environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, env=self._environment, cwd=folder, **self._drop,
+        )  # fmt: skip
+        settings = ["listen_addresses=", "max_connections=300", *(() if durable else _FAST)]
+        options = [part for each in settings for part in ("-c", each)]
+        self._command = [binaries / "postgres", "-D", data, "-k", folder, *options]
 
-        _wait(process, url("postgres"), folder / "log")
-        yield url
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+    def url(self, name: str) -> str:
+        """The address of a database."""
+        return f"postgresql://postgres@/{name}?host={quote(str(self._folder), safe='')}"
+
+    def start(self) -> None:
+        """Start it, and wait until it lets someone in."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=self._folder,
+                preexec_fn=partial(_die_with, os.getpid()),
+                **self._drop,
+            )
+        _wait(self._process, self.url("postgres"), self._folder / "log")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: with SIGINT it cuts off its clients and writes everything back, with SIGQUIT it drops everything."""
+        self._process.send_signal(how)
+        self._process.wait(30)
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -70,16 +70,23 @@ class RunningServer:
 
 
 def start_server(
-    data_dir: Path, *args: str, env: Mapping[str, str] | None = None, launcher: Sequence[str] | None = None
+    data_dir: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    launcher: Sequence[str] | None = None,
+    port: int | None = None,
+    database: str | None = None,
 ) -> RunningServer:
     """Run `modelkeep serve` on 127.0.0.1 with its data in `data_dir`; return when GET /health is 200.
 
     `args` follow the defaults on the command line, so they win over them. `env` is added to an environment
     without MODELKEEP_* and MLFLOW_* variables: the settings of whoever runs the tests must not leak in. `launcher` stands in
-    for the command `modelkeep`.
+    for the command `modelkeep`. `database` is the address of a PostgreSQL database, None for SQLite.
     Raises ServerFailed, with what the server printed, when it ends or is not ready within 20 s.
     """
-    port = free_port()
+    port = port or free_port()
+    if database is not None:
+        env = {**(env or {}), "MODELKEEP_DATABASE": database}
     command = [*(launcher or modelkeep_command()), "serve", "--host", "127.0.0.1", "--port", str(port)]
     process, printed = start_process([*command, "--data", str(data_dir), *args], env, ROOT if launcher else None)
     url = f"http://127.0.0.1:{port}{base_path(args)}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from modelkeep import config
+from modelkeep.cli.options import of_registry, refuse_server, settings_of
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.backups import Copy, Snapshot
 from modelkeep.registry import backups as verbs
@@ -23,11 +23,11 @@ _PROGRESS_SECONDS = 0.1
 
 @click.command()
 @click.argument("folder", metavar="DIR")
-@click.option("--data", default=None, help="Data folder of the registry. [MODELKEEP_DATA]")
+@of_registry
 @click.option("--list", "as_list", is_flag=True, help="Show the snapshots in DIR instead of making one.")
 @click.option("--verify", is_flag=True, help="Read the files already in DIR as well, and copy damaged ones anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def backup(folder: str, data: str | None, as_list: bool, verify: bool, as_json: bool) -> None:
+def backup(folder: str, data: str | None, database: str | None, as_list: bool, verify: bool, as_json: bool) -> None:
     """Back the registry up into DIR, while its server runs or not.
 
     Files that DIR has already are not copied again. Ends with 0 when all of it is in DIR, else with 1: then files
@@ -36,7 +36,8 @@ def backup(folder: str, data: str | None, as_list: bool, verify: bool, as_json: 
     if as_list:
         _list(Path(folder), as_json)
         return
-    settings = config.load({"data": data, "insecure": True})
+    settings = settings_of(data, database)
+    refuse_server(settings, "dump it with pg_dump, and copy the folder 'blobs' of the data folder afterwards.")
     started = time.monotonic()
     with_progress, end_progress = progress_on_terminal()
     try:

@@ -8,15 +8,15 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from modelkeep import config
+from modelkeep.cli.options import of_registry, opened, settings_of
+from modelkeep.config import Settings
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.blobs import Finding, Progress
 from modelkeep.domain.errors import ModelkeepError
-from modelkeep.registry import findings, opening
+from modelkeep.registry import findings
 
 _DAMAGED = 1
 _FAILED = 2
@@ -24,11 +24,11 @@ _TELL_SECONDS = 0.2
 
 
 @click.command()
-@click.option("--data", default=None, help="Data folder of the registry. [MODELKEEP_DATA]")
+@of_registry
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: each finding, then the summary.")
 @click.option("--repair", is_flag=True, help="Delete orphaned files and quarantine damaged ones.")
 @click.pass_context
-def fsck(context: click.Context, data: str | None, as_json: bool, repair: bool) -> None:
+def fsck(context: click.Context, data: str | None, database: str | None, as_json: bool, repair: bool) -> None:
     """Read every stored file and say which are missing, corrupt, orphaned, or no files of the store at all.
 
     Works beside a running server. Without --repair nothing is written. Ends with 0 when all is well, 1 when something
@@ -36,7 +36,7 @@ def fsck(context: click.Context, data: str | None, as_json: bool, repair: bool) 
     """
     meter = _Meter()
     try:
-        found = _inspect(data, as_json, repair, meter)
+        found = _inspect(settings_of(data, database), as_json, repair, meter)
     except (ModelkeepError, OSError) as error:
         meter.clear()
         click.echo(f"Error: {error}", err=True)
@@ -50,20 +50,15 @@ def fsck(context: click.Context, data: str | None, as_json: bool, repair: bool) 
     context.exit(_DAMAGED if found else 0)
 
 
-def _inspect(data: str | None, as_json: bool, repair: bool, meter: _Meter) -> Counter[str]:
-    folder = Path(config.load({"data": data, "insecure": True}).data)
-    opening.prepare(folder, read_only=True)
-    registry = opening.open_registry(folder, read_only=not repair)
+def _inspect(settings: Settings, as_json: bool, repair: bool, meter: _Meter) -> Counter[str]:
     found: Counter[str] = Counter()
-    try:
+    with opened(settings, check_only=True, read_only=not repair) as registry:
         actor = Actor(getpass.getuser(), "admin", False, "embedded")
         for finding in findings.inspect(actor, registry, repair, meter.tell):
             found[finding.kind] += 1
             meter.clear()
             click.echo(json.dumps(asdict(finding)) if as_json else _line(finding))
-    finally:
-        meter.clear()
-        opening.close(registry)
+    meter.clear()
     return found
 
 

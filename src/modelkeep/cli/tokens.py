@@ -7,18 +7,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
-from modelkeep import config
+from modelkeep.cli.options import of_registry, opened, settings_of
 from modelkeep.domain.actors import ROLES, Actor
 from modelkeep.domain.tokens import Token
-from modelkeep.registry import opening
 from modelkeep.registry import tokens as verbs
 from modelkeep.registry.handle import Registry
 
-_data = click.option("--data", default=None, help="Data folder of the registry. [MODELKEEP_DATA]")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -28,24 +25,19 @@ def tokens() -> None:
 
 
 @contextmanager
-def _open(data: str | None) -> Iterator[tuple[Actor, Registry]]:
-    folder = Path(config.load({"data": data, "insecure": True}).data)
-    opening.prepare(folder)
-    registry = opening.open_registry(folder)
-    try:
+def _open(data: str | None, database: str | None) -> Iterator[tuple[Actor, Registry]]:
+    with opened(settings_of(data, database)) as registry:
         yield Actor(getpass.getuser(), "admin", False, "embedded"), registry
-    finally:
-        opening.close(registry)
 
 
 @tokens.command()
 @click.option("--user", required=True, help="Whose token it is; the name in every event.")
 @click.option("--role", required=True, type=click.Choice(list(ROLES)), help="What it allows.")
-@_data
+@of_registry
 @_json
-def create(user: str, role: str, data: str | None, as_json: bool) -> None:
+def create(user: str, role: str, data: str | None, database: str | None, as_json: bool) -> None:
     """Make a token. It is shown once: only its hash is stored."""
-    with _open(data) as (actor, registry):
+    with _open(data, database) as (actor, registry):
         token = verbs.create(actor, registry, user, role)
     if as_json:
         click.echo(json.dumps(_shape(token) | {"secret": token.secret}))
@@ -55,11 +47,11 @@ def create(user: str, role: str, data: str | None, as_json: bool) -> None:
 
 
 @tokens.command(name="list")
-@_data
+@of_registry
 @_json
-def list_tokens(data: str | None, as_json: bool) -> None:
+def list_tokens(data: str | None, database: str | None, as_json: bool) -> None:
     """List every token, without its secret."""
-    with _open(data) as (actor, registry):
+    with _open(data, database) as (actor, registry):
         found = verbs.list_all(actor, registry)
     if as_json:
         click.echo(json.dumps([_shape(token) for token in found]))
@@ -71,11 +63,11 @@ def list_tokens(data: str | None, as_json: bool) -> None:
 
 @tokens.command()
 @click.argument("token_id")
-@_data
+@of_registry
 @_json
-def revoke(token_id: str, data: str | None, as_json: bool) -> None:
+def revoke(token_id: str, data: str | None, database: str | None, as_json: bool) -> None:
     """Make a token worthless, from the next request on."""
-    with _open(data) as (actor, registry):
+    with _open(data, database) as (actor, registry):
         token = verbs.revoke(actor, registry, token_id)
     click.echo(json.dumps(_shape(token)) if as_json else f"Token {token.id} of {token.user} is revoked.")
 

@@ -16,12 +16,13 @@ from typing import Any, Protocol
 
 from modelkeep.api.errors import EndpointNotFound, MethodNotAllowed, WorkspacesDisabled
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import Invalid, ModelkeepError
+from modelkeep.domain.errors import Invalid, ModelkeepError, Unavailable
 from modelkeep.http import artifacts, identity, probes
 from modelkeep.http.addresses import Addresses
 from modelkeep.http.api import Api, Endpoint, Routes, change_headers
 from modelkeep.http.guard import Guard
 from modelkeep.http.measuring import Measures, Tally
+from modelkeep.http.outages import Outages
 from modelkeep.http.responding import Headers, Receive, Scope, Send, internal_error, send_error, send_json
 from modelkeep.registry import opening
 from modelkeep.registry.handle import Registry
@@ -90,6 +91,7 @@ class App:
         self._measures = Measures()
         self._others = self._measures.tally("other")
         self._routes = Routes(self._measures)
+        self._outages = Outages()
         self._logs = edge.access_log != "off"
         self._ids = count(1)
         self._id_prefix = os.urandom(5).hex().encode()
@@ -159,6 +161,8 @@ class App:
                 tally = await self._other(scope, receive, begun, headers, path, request_id, methods)
                 status = begun.status
         except ModelkeepError as error:
+            if isinstance(error, Unavailable):
+                self._outages.note(error)
             status = await _refuse(send, begun, error, extra)
         except Exception:
             log.exception("a request failed", extra={"request_id": request_id.decode(), "path": scope["path"]})

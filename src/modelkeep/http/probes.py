@@ -80,7 +80,7 @@ class Probes:
         try:
             events.last_position(Actor("modelkeep", "reader", True, "background"), self._registry)
         except ModelkeepError as error:
-            yield f"The database does not answer: {error.message}"
+            yield f"The database cannot be read: {error.message}"
         except Exception:  # whatever it is, the server is not ready, and says so
             log.exception("the database failed the readiness check")
             yield "The database failed. The log says how."

@@ -83,7 +83,12 @@ class Session:
         every prepared statement at a ROLLBACK."""
         result = self.connection.pgconn.exec_(text.encode())
         if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
-            raise errors.error_from_result(result)
+            error = errors.error_from_result(result)
+            if error.sqlstate is None:
+                # The server said nothing: it is gone, which libpq may admit only at the next command (seen with 18).
+                self.close()
+                error = psycopg.OperationalError(str(error))
+            raise error
 
     def execute(self, sql: str, parameters: Parameters | Sequence[Any]) -> RawCursor[Row]:
         """Execute a statement in the words of SQLite."""
