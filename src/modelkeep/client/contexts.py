@@ -29,10 +29,11 @@ def _source() -> tuple[str, str, Path | None]:
     name = (sys.argv[0] if sys.argv else "") or "<console>"
     if "ipykernel" in sys.modules:
         return os.environ.get("JPY_SESSION_NAME") or name, "NOTEBOOK", Path.cwd()
-    folder = Path(name).resolve().parent if os.path.isfile(name) else Path.cwd()
+    if not os.path.isfile(name):
+        return name, "LOCAL", None
+    folder = Path(name).resolve().parent
     # A tool in an environment that lies in somebody's repository, such as pytest, is not that repository's code.
-    is_installed = folder.is_relative_to(sys.prefix)
-    return name, "LOCAL", None if is_installed else folder
+    return name, "LOCAL", None if folder.is_relative_to(sys.prefix) else folder
 
 
 def user_name() -> str:
