@@ -8,8 +8,9 @@ import pytest
 
 from modelkeep.api import openapi
 from modelkeep.api.table import CALLS
-from modelkeep.http.api import Routes, resolve
+from modelkeep.http.api import Routes
 from modelkeep.http.measuring import Measures
+from modelkeep.registry.verbs import resolve
 
 IDS = [f"{call.method} {call.path}" for call in CALLS]
 

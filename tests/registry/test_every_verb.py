@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from modelkeep.api.table import CALLS
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError, PermissionDenied
-from modelkeep.http.api import resolve
 from modelkeep.registry import events, models, versions
+from modelkeep.registry.verbs import resolve
 
 ROUNDS = 500 if os.environ.get("MODELKEEP_SOAK") else 15
 IDS = [f"{call.method} {call.path}" for call in CALLS]

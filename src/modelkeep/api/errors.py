@@ -40,6 +40,37 @@ def encode(error: ModelkeepError) -> bytes:
     return msgspec.json.encode(ErrorShape(error.code, error.message))
 
 
+def decode(status: int, body: bytes) -> ModelkeepError:
+    """The error that an answer other than 200 tells, of our server's or MLflow's.
+
+    The class is that of the code, and of the status where several share a code or none is known.
+    """
+    try:
+        told = msgspec.json.decode(body, type=ErrorShape)
+        code, message = told.error_code, told.message
+    except msgspec.DecodeError:
+        code, message = "", body[:500].decode("utf-8", "replace").strip()
+    if status == 404 and not code:
+        return EndpointNotFound(message or "There is no such path.")
+    kinds = [kind for kind in STATUS if kind.code == (_ALIASES.get(code, code) or kind.code)]
+    fitting = [kind for kind in kinds if STATUS[kind] == status]
+    kind = next(iter(fitting or (kinds if code else ())), None)
+    error = (kind or ModelkeepError)(message or f"The server answered {status} without a word.")
+    if kind is None:
+        error.code = code or ModelkeepError.code
+    return error
+
+
+# Codes that MLflow uses for the same, by those used here.
+_ALIASES = {
+    "ALREADY_EXISTS": "RESOURCE_ALREADY_EXISTS",
+    "NOT_FOUND": "RESOURCE_DOES_NOT_EXIST",
+    "BAD_REQUEST": "INVALID_PARAMETER_VALUE",
+    "CUSTOMER_UNAUTHORIZED": "UNAUTHENTICATED",
+    "ABORTED": "RESOURCE_CONFLICT",
+}
+
+
 class EndpointNotFound(ModelkeepError):
     """There is no such path; stock clients then try the next route of a call, or give up at once."""
 
@@ -51,7 +82,7 @@ class MethodNotAllowed(ModelkeepError):
 
     code = "ENDPOINT_NOT_FOUND"
 
-    def __init__(self, message: str, allowed: tuple[str, ...]):
+    def __init__(self, message: str, allowed: tuple[str, ...] = ()):
         super().__init__(message)
         self.allowed = allowed
 

@@ -8,6 +8,7 @@
     ├── PermissionDenied        403 PERMISSION_DENIED
     ├── Conflict                409 RESOURCE_CONFLICT
     ├── Gone                    410 DATA_LOSS
+    │   └── DigestMismatch          DATA_LOSS, found by the reader
     ├── TooLarge                413 RESOURCE_EXHAUSTED
     ├── NotImplementedHere      501 NOT_IMPLEMENTED
     ├── OutOfSpace              507 RESOURCE_EXHAUSTED
@@ -28,6 +29,11 @@ class ModelkeepError(Exception):
     def __init__(self, message: str):
         super().__init__(message)
         self.message = message
+
+    @property
+    def error_code(self) -> str:
+        """The code, under the name that MLflow's exceptions have for it."""
+        return self.code
 
 
 class Invalid(ModelkeepError):
@@ -70,6 +76,10 @@ class Gone(ModelkeepError):
     """The bytes were here and are damaged: nobody gets them again before they are mended."""
 
     code = "DATA_LOSS"
+
+
+class DigestMismatch(Gone):
+    """Bytes that were read are not those that their digest names."""
 
 
 class TooLarge(ModelkeepError):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib
 import json
 import logging
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,10 +24,10 @@ from modelkeep.http.measuring import Measures, Tally
 from modelkeep.http.responding import Headers, Receive, Scope
 from modelkeep.registry import idempotency
 from modelkeep.registry.handle import Registry
+from modelkeep.registry.verbs import Verb, resolve
 
 log = logging.getLogger("modelkeep.http")
 
-Verb = Callable[..., Any]
 LONGEST_WAIT = 20
 POLL_SECONDS = 0.25
 _DETACHED = 4
@@ -53,19 +51,6 @@ class Endpoint:
     decoder: Decoder
     tally: Tally
     is_point: bool
-
-
-def resolve(name: str) -> Verb:
-    """The function behind `noun.verb`.
-
-    Raises:
-        LookupError: there is none.
-    """
-    module, _, function = name.partition(".")
-    try:
-        return getattr(importlib.import_module(f"modelkeep.registry.{module}"), function)
-    except (ImportError, AttributeError):
-        raise LookupError(f"The API table names the verb '{name}', which modelkeep.registry does not have.") from None
 
 
 class Routes:

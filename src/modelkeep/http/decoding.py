@@ -13,9 +13,9 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from modelkeep.api.arguments import complete, convert
 from modelkeep.api.call import Call, Request
 from modelkeep.domain.errors import Invalid
-from modelkeep.domain.texts import required
 
 BODY_LIMIT = 16 * 1024 * 1024
 FIELDS_LIMIT = 10_000
@@ -59,7 +59,7 @@ class Decoder:
 
     def fields(self, given: dict[str, Any]) -> dict[str, Any]:
         """The verb's arguments from values by name, such as those of a query."""
-        return self._arguments(_convert(given, self._type))
+        return self._arguments(convert(given, self._type))
 
     def query(self, query: str, path_fields: dict[str, str] | None = None) -> dict[str, Any]:
         """The verb's arguments from a query string; fields that are lists are repeated."""
@@ -89,18 +89,14 @@ class Decoder:
 
     def _slowly(self, data: bytes) -> Request:
         given = _parse(data)
-        return _convert(_snake(given), self._type)
+        return convert(_snake(given), self._type)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         return self._complete(msgspec.structs.asdict(request))
 
     def _complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The same arguments, when nothing that is required is missing."""
-        for name in self._required:
-            value = arguments[name]
-            if value is None or value == "":
-                required(None, self._on_the_wire[name])
-        return arguments
+        return complete(arguments, self._required, self._on_the_wire)
 
 
 def _unquoted(text: str) -> str:
@@ -181,36 +177,3 @@ def _snake(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [_snake(item, depth + 1) for item in value]
     return value
-
-
-_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
-
-
-def _convert(given: dict[str, Any], shape: type[Request]) -> Request:
-    try:
-        return msgspec.convert(given, shape, strict=False)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        match = _PATH.search(text)
-        path = match["path"] if match else ""
-        value = _at(given, path)
-        reason = _PATH.sub("", text).replace("`", "").replace(" | null", "")
-        raise Invalid(
-            f"Invalid value {_short(value)} for parameter '{path or 'request'}' supplied: {reason}."
-        ) from None
-    except RecursionError:
-        raise Invalid("The request is nested too deeply.") from None
-
-
-def _at(given: Any, path: str) -> Any:
-    for part in re.findall(r"[^.\[\]]+", path):
-        try:
-            given = given[int(part)] if isinstance(given, list) else given[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return given
-    return given
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."

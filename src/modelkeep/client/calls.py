@@ -1,0 +1,62 @@
+"""The seam of the SDK: the name of a call and its arguments go in, its reply comes out.
+
+A call is named by its verb. The two transports, `modelkeep.client.http` and `modelkeep.client.embedded`, take the same
+arguments and return the same reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from modelkeep.api.call import Call
+from modelkeep.api.table import CALLS
+
+# Where a verb has two routes, the first in the table is the one that MLflow's newest clients take.
+BY_VERB: dict[str, Call] = {call.verb: call for call in reversed(CALLS)}
+
+Progress = Callable[[int], None]
+
+
+class Transport(Protocol):
+    """One registry, reached in one way; used by any number of threads.
+
+    Attributes:
+        address: as a person would write it.
+        is_local: whether its files are on a disk of this machine.
+    """
+
+    address: str
+    is_local: bool
+
+    def call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """The reply shape of a call; None for one without. Arguments that are None are as if not given.
+
+        Raises:
+            ModelkeepError: what the verb refused; Unavailable when the registry cannot be reached.
+        """
+
+    def send(self, path: str, file: Path, digest: str, size: int, progress: Progress) -> None:
+        """Store the bytes of a file, which are known to have this digest and size, at a path below the artifact root.
+
+        Args:
+            progress: told how many more bytes are there.
+        """
+
+    def fetch(self, path: str, to: IO[bytes], progress: Progress, digest: str | None = None) -> str | None:
+        """Append the bytes of the file at a path to what is in `to`, an empty file or the beginning of the same one.
+
+        Args:
+            digest: of the file, if it is known: without it nothing tells whether `to` is its beginning.
+        Returns:
+            the SHA-256 that its bytes must have; None when the server does not tell.
+        Raises:
+            NotFound: there is no such file.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and files; the next call opens new ones."""
+
+    def forget(self) -> None:
+        """Let go of them without closing them, in a process that was forked from the one that opened them."""

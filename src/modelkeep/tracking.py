@@ -1,0 +1,6 @@
+"""`from modelkeep.tracking import MlflowClient`, as MLflow has it."""
+
+from modelkeep.client.client import Client
+from modelkeep.client.client import Client as MlflowClient
+
+__all__ = ["Client", "MlflowClient"]
