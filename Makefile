@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: serve test lint docs bench soak clean
+.PHONY: serve test lint docs bench growth soak clean
 
 serve: $(VENV)/server
 	$(BIN)/modelkeep serve $(ARGS)
@@ -27,6 +27,9 @@ docs: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(ARGS)
+
+growth: $(VENV)/dev
+	$(BIN)/python -m bench.growth $(ARGS)
 
 soak: $(VENV)/dev
 	MODELKEEP_SOAK=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 $(ARGS)

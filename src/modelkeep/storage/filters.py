@@ -230,8 +230,10 @@ def _compare(sql: str, leaf: Comparison, compilation: _Compilation) -> str:
     return f"{sql} {'<>' if leaf.operator == '!=' else leaf.operator} {compilation.bind(value)}"
 
 
-def pins_name(node: Node | None) -> bool:
-    """Whether a filter admits one name only, so that sorting by name has no effect."""
+def pinned_name(node: Node | None) -> str | None:
+    """The only name that a filter admits, so that sorting by name has no effect; None when it admits others."""
     if isinstance(node, And):
-        return any(pins_name(child) for child in node.children)
-    return isinstance(node, Comparison) and (node.kind, node.key, node.operator) == (ATTRIBUTE, "name", "=")
+        return next((name for child in node.children if (name := pinned_name(child)) is not None), None)
+    if isinstance(node, Comparison) and (node.kind, node.key, node.operator) == (ATTRIBUTE, "name", "="):
+        return str(node.value)
+    return None

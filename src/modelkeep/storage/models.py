@@ -131,13 +131,13 @@ def with_latest_versions(tx: Transaction, found: list[Model]) -> list[Model]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
 ) -> list[tuple[Model, list[Any]]]:
     """Live models that meet a condition, in order, each with its keyset key; `parameters` holds `limit`."""
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(
         f"""
-        SELECT {COLUMNS}{extra} FROM models m
+        SELECT {COLUMNS}{extra} FROM {lead}models m
         WHERE m.deleted_timestamp IS NULL AND {condition} ORDER BY {order_by} LIMIT :limit
         """,
         parameters,
