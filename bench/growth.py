@@ -38,7 +38,6 @@ class Operation:
 
     title: str
     call: Call
-    writes: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,22 @@ def main() -> int:
             fill(registry, population)
             filled[size] = time.monotonic() - began
             print(f"{size:,} versions written in {filled[size]:.0f} s", flush=True)
-            for operation in OPERATIONS:
+            for operation in (*OPERATIONS, *BOUNDED):
                 if options.only and options.only not in operation.title:
                     continue
                 median = _measure(operation, registry, population, options.seconds)
                 medians.setdefault(operation.title, {})[size] = median
                 print(f"  {operation.title}: {median:,.0f} µs", flush=True)
             opening.close(registry)
-    found = [Measured(title, by_size) for title, by_size in medians.items()]
-    print(f"\n{report.as_text(_table(found))}")
+    found, bounded = (
+        [Measured(each.title, medians[each.title]) for each in operations if each.title in medians]
+        for operations in (OPERATIONS, BOUNDED)
+    )
+    for part in (found, bounded):
+        if part:
+            print(f"\n{report.as_text(_table(part, judged=part is found))}")
     if options.output:
-        _write(found, options, filled)
+        _write(found, bounded, options, filled)
     failures = [each for each in found if each.ratio > LIMIT]
     for each in failures:
         print(
@@ -201,7 +205,7 @@ def _set_tag(registry: Registry, population: Population, number: int) -> None:
 
 def _set_alias(registry: Registry, population: Population, number: int) -> None:
     name = _some_model(population, number)
-    aliases.point(_ACTOR, registry, name, "candidate", 1 + number % 5)
+    aliases.point(_ACTOR, registry, name, "candidate", 1 + number // population.models % 5)
 
 
 def _transition(registry: Registry, population: Population, number: int) -> None:
@@ -229,7 +233,7 @@ OPERATIONS = [
     Operation("search versions by a run's metric, a hundred hits", _versions("metrics.`metric-0` > 0.95", _PAGE)),
     Operation("search versions by a run's param, a hundred hits", _versions("params.learning_rate = '0.5'", _PAGE)),
     Operation("search versions by run", _versions(f"run_id = '{7:032x}'", _PAGE)),
-    Operation("search versions by the beginning of a name", _versions("name LIKE 'family-00000-%'", _PAGE)),
+    Operation("search versions by the beginning of a name", _versions("name LIKE 'family-00000-model-3%'", _PAGE)),
     Operation("search versions of the largest model", _versions(f"name = '{BIG}'", _PAGE)),
     Operation(
         "search versions of the largest model in Production",
@@ -255,26 +259,44 @@ OPERATIONS = [
     Operation("events of a model", _events_of_model),
     Operation("events after a position", _events_after),
     Operation("events of a kind after a position", _events_of_kind),
-    Operation("set a tag", _set_tag, writes=True),
-    Operation("point an alias", _set_alias, writes=True),
-    Operation("transition a stage", _transition, writes=True),
-    Operation("register a version", _register, writes=True),
+    Operation("set a tag", _set_tag),
+    Operation("point an alias", _set_alias),
+    Operation("transition a stage", _transition),
+    Operation("register a version", _register),
+]
+
+# These have more hits in a larger registry, and an order that no index of the hits has. All hits are fetched while there
+# are at most 10,000, and beyond that the rows are walked in order: their time has a bound, but is not the same.
+BOUNDED = [
+    Operation("search versions by a run's metric, one in fifty", _versions("metrics.`metric-1` > 0.882")),
+    Operation("search versions by a run's param, one in eight", _versions("params.batch_size = '8'", _PAGE)),
+    Operation("search versions by the beginning of a name, one in a hundred", _versions("name LIKE 'family-0000%'")),
+    Operation(
+        "search versions of the largest model, one in ten",
+        _versions(f"name = '{BIG}' AND current_stage = 'Archived'"),
+    ),
+    Operation("search models by tag, one in twenty", _models("tags.team = 'team-7'")),
+    Operation("search runs by metric, one in fifty", _runs("metrics.`metric-1` > 0.882")),
+    Operation("search runs by param, one in eight", _runs("params.batch_size = '8'")),
 ]
 
 
 # The page ----------------------------------------------------------------------------------------------------------
 
 
-def _table(found: list[Measured]) -> list[list[str]]:
+def _table(found: list[Measured], *, judged: bool) -> list[list[str]]:
     sizes = sorted(found[0].medians)
-    lines = [["", *(f"{size:,} versions" for size in sizes), "ratio", f"at most {LIMIT}"]]
+    lines = [["", *(f"{size:,} versions" for size in sizes), "ratio", *([f"at most {LIMIT}"] if judged else [])]]
     for each in found:
         figures = [f"{each.medians[size]:,.0f} µs" for size in sizes]
-        lines.append([each.title, *figures, f"{each.ratio:.2f}", "yes" if each.ratio <= LIMIT else "NO"])
+        verdict = ["yes" if each.ratio <= LIMIT else "NO"] if judged else []
+        lines.append([each.title, *figures, f"{each.ratio:.2f}", *verdict])
     return lines
 
 
-def _write(found: list[Measured], options: argparse.Namespace, filled: dict[int, float]) -> None:
+def _write(
+    found: list[Measured], bounded: list[Measured], options: argparse.Namespace, filled: dict[int, float]
+) -> None:
     failed = [each for each in found if each.ratio > LIMIT]
     sizes = sorted(filled)
     verdict = (
@@ -294,7 +316,12 @@ def _write(found: list[Measured], options: argparse.Namespace, filled: dict[int,
         "different sizes: median of calls to the verb, in one process, on SQLite, without HTTP. What a call returns is "
         f"the same at every size, a page holds {_PAGE}. Writes are one transaction each, with its fsync.",
         verdict,
-        report.as_markdown(_table(found)),
+        report.as_markdown(_table(found, judged=True)),
+        "## Bounded, not constant",
+        "These have more hits in a larger registry, and no index gives their hits in the order asked for. While there are "
+        "at most 10,000 hits, all are fetched and sorted; when there are more, or when they are dense, the rows are walked "
+        "in order until the page is full.",
+        report.as_markdown(_table(bounded, judged=False)),
         "## What the registries hold",
         "\n".join(f"- {line}" for line in contents),
         "Each version has two tags, some three; each model has an alias; each run has three params, five metrics of 20 "

@@ -65,6 +65,8 @@ class Library:
 def open_empty(path: Path) -> apsw.Connection:
     """A new file with the tables of today."""
     connection = apsw.Connection(str(path))
+    # As every connection of `storage.sqlite`: it changes which indexes a bound value may use.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     for _, script in schema.migrations():
         connection.execute(script)
     connection.execute("PRAGMA foreign_keys = ON")

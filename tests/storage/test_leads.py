@@ -11,7 +11,7 @@ from modelkeep.domain.filters import parse
 from modelkeep.domain.ordering import parse_order
 from modelkeep.domain.searching import VOCABULARIES
 from modelkeep.storage import leads
-from modelkeep.storage.filters import compile_filter
+from modelkeep.storage.filters import beginning, compile_filter
 from modelkeep.storage.ordering import compile_order
 from tests.storage.library import SEARCHES
 from tests.storage.test_filters import filter_of, leaf
@@ -86,6 +86,6 @@ def test_every_comparison_that_leads_somewhere_leads_to_every_hit(libraries, nou
     ],
 )
 def test_a_pattern_begins_with_what_it_says(pattern, bounds):
-    assert leads.beginning(pattern) == bounds
+    assert beginning(pattern, 128) == bounds
     if bounds and bounds[1]:
         assert bounds[0].encode() < bounds[1].encode()

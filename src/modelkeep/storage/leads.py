@@ -16,13 +16,14 @@ from modelkeep.domain.filters import And, Comparison, Node, Not, Or, Scalar
 from modelkeep.domain.searching import ATTRIBUTE, DATASET, METRIC, PARAM, TAG
 from modelkeep.domain.stages import NONE
 from modelkeep.domain.versions import READY
-from modelkeep.storage.filters import Parameters, pinned_name
+from modelkeep.storage.filters import Parameters, beginning, pinned_name
 from modelkeep.storage.ordering import CompiledOrder
 from modelkeep.storage.sqlite import Transaction
 
 # Sorting so many rows, each fetched by its key, takes about as long as walking them.
 FEW = 10_000
-_ROUNDS = (100, 1_000, FEW)  # bounds of counting: whoever is few is found before the many are counted far
+_AT_ONCE = 100  # so few that walking cannot be much quicker
+_ROUNDS = (20, 500, FEW)  # bounds of counting: whoever is few is found before the many are counted far
 _COUNTED = 8  # how many conditions of one filter are counted
 _INDEXED_CHARACTERS = 128  # of a long text, as the indexes of the schema have them
 
@@ -142,10 +143,14 @@ _SOURCES = {
     ),
     ("experiments", TAG): _texts("experiment_tags", "t.experiment_id"),
     ("experiments", "name"): _own("experiments", ("t.id",), "t.name", "TRUE"),
+    ("experiments", "creation_time"): _own(
+        "experiments", ("t.id",), "t.creation_time", "TRUE", sorted_by="e.creation_time", sorts_ranges=True
+    ),
     ("experiments", "experiment_id"): _own("experiments", ("t.id",), "t.id", "TRUE"),
     ("runs", TAG): _texts("run_tags", "t.run_id"),
     ("runs", METRIC): Source("latest_metrics t", ("t.run_id",)),
     ("runs", PARAM): _texts("params", "t.run_id"),
+    ("runs", "run_name"): _own("runs", ("t.id",), "t.name", "TRUE"),
     ("runs", "run_id"): _own("runs", ("t.id",), "t.id", "TRUE"),
     ("runs", "dataset.name"): Source(_DATASETS, ("i.run_id",), "t.name", _READ, has_key=False, is_single=False),
     ("runs", "dataset.digest"): Source(_DATASETS, ("i.run_id",), "t.digest", _READ, has_key=False, is_single=False),
@@ -155,12 +160,16 @@ _SOURCES = {
     ("logged_models", TAG): _texts("logged_model_tags", "t.logged_model_id"),
     ("logged_models", METRIC): Source("logged_model_metrics t", ("t.logged_model_id",), is_single=False),
     ("logged_models", PARAM): _texts("logged_model_params", "t.logged_model_id"),
+    ("logged_models", "name"): _own("logged_models", ("t.id",), "t.name", "TRUE"),
     ("logged_models", "model_id"): _own("logged_models", ("t.id",), "t.id", "TRUE"),
     ("logged_models", "source_run_id"): _own(
         "logged_models", ("t.id",), "t.source_run_id", "t.source_run_id IS NOT NULL"
     ),
 }
 
+
+# What the index that a search walks by default serves by itself, when it must hold.
+WALKED = {("runs", "start_time"), ("logged_models", "creation_timestamp")}
 
 # The versions of one model and stage; None is a stage here as any other.
 _OF_ONE_MODEL = _own(
@@ -229,6 +238,16 @@ class _Naming:
         return taken
 
 
+def has_index(noun: str, kind: str, key: str) -> bool:
+    """Whether an index finds the rows of a value of a word of a noun's vocabulary."""
+    place = (noun, _place(kind, key))
+    return place in _SOURCES or place in WALKED
+
+
+def _place(kind: str, key: str) -> str:
+    return {ATTRIBUTE: key, DATASET: f"{DATASET}.{key}"}.get(kind, kind)
+
+
 def offers(node: Node | None, noun: str) -> tuple[Offer, ...]:
     """What a filter offers to start from, the likeliest to be few first."""
     naming = _Naming()
@@ -288,8 +307,7 @@ def _offer(node: Node, noun: str, naming: _Naming) -> Offer | None:
 
 
 def _rows(leaf: Comparison, noun: str, naming: _Naming) -> _Rows | None:
-    kind = {ATTRIBUTE: leaf.key, DATASET: f"{DATASET}.{leaf.key}"}.get(leaf.kind, leaf.kind)
-    source = _SOURCES.get((noun, kind))
+    source = _SOURCES.get((noun, _place(leaf.kind, leaf.key)))
     if source is None or leaf.operator == "IS NULL":
         return None
     compared, is_range = _compare(source, leaf, naming)
@@ -326,27 +344,12 @@ def _cut(value: Scalar, source: Source) -> Scalar:
 
 
 def _begins(column: str, pattern: str, naming: _Naming) -> str | None:
-    bounds = beginning(pattern)
+    bounds = beginning(pattern, _INDEXED_CHARACTERS)
     if bounds is None:
         return None
     first, end = bounds
     condition = f"{column} >= {naming.bind(first)}"
     return condition if end is None else f"{condition} AND {column} < {naming.bind(end)}"
-
-
-def beginning(pattern: str) -> tuple[str, str | None] | None:
-    """The first text that a LIKE can match, and the first after all of them (None: there is none); by their bytes.
-
-    None when the pattern has no fixed beginning.
-    """
-    fixed = pattern.split("%", 1)[0].split("_", 1)[0].split("\0", 1)[0][:_INDEXED_CHARACTERS]
-    if not fixed:
-        return None
-    for index in reversed(range(len(fixed))):
-        code = ord(fixed[index])
-        if code < 0x10FFFF:
-            return fixed, fixed[:index] + chr(0xE000 if code == 0xD7FF else code + 1)
-    return fixed, None
 
 
 def choose(
@@ -377,7 +380,7 @@ def choose(
         return walking(noun, in_order[0][0], order) if in_order and name is None else None
     if best in in_order and name is None:
         return walking(noun, best[0], order)
-    if fewest > _ROUNDS[0] and _is_dense(tx, noun, name, fewest, size, scope, scope_parameters):
+    if fewest > _AT_ONCE and _is_dense(tx, noun, name, fewest, size, scope, scope_parameters):
         return None
     return fetching(noun, best, order)
 
@@ -464,8 +467,11 @@ def fetching(noun: str, offer: Offer, order: CompiledOrder) -> Lead:
         columns = ", ".join(f"{id} AS {name}" for id, name in zip(rows.source.ids, names, strict=True))
         parts.append(f"SELECT {columns} FROM {rows.source.tables} WHERE {rows.condition}")
         parameters.update(rows.parameters)
-    if len(offer) == 1 and not offer[0].source.is_single:
-        parts[0] = parts[0].replace("SELECT", "SELECT DISTINCT", 1)
-    found = " UNION ".join(parts)
+    if len(parts) > 1:
+        # A UNION would have each of them sorted, and SQLite rather walks a table in that order than use the index.
+        every = " UNION ALL ".join(parts)
+        found = f"SELECT DISTINCT {', '.join(names)} FROM ({every}) AS every"
+    else:
+        found = parts[0] if offer[0].source.is_single else parts[0].replace("SELECT", "SELECT DISTINCT", 1)
     same = " AND ".join(f"{own} = found.{name}" for own, name in zip(_IDS[noun], names, strict=True))
     return Lead(f"({found}) AS found CROSS JOIN ", same, parameters, order)

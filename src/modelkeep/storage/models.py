@@ -54,7 +54,14 @@ def get_id(tx: Transaction, name: str) -> int:
 
 def ids_ever_named(tx: Transaction, name: str) -> list[int]:
     """The ids of every model, live or deleted, that has the name now."""
-    return [row[0] for row in tx.all("SELECT id FROM models WHERE name = :name", {"name": name})]
+    rows = tx.all(
+        """
+        SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NULL
+        UNION ALL SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NOT NULL
+        """,
+        {"name": name},
+    )
+    return [row[0] for row in rows]
 
 
 def newest_deleted(tx: Transaction, name: str) -> Model | None:

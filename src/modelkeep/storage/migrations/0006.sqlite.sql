@@ -10,6 +10,8 @@ CREATE INDEX latest_metrics_by_value ON latest_metrics (key, value);
 CREATE INDEX logged_model_tags_by_value ON logged_model_tags (key, substr(value, 1, 128));
 CREATE INDEX logged_model_params_by_value ON logged_model_params (key, substr(value, 1, 128));
 CREATE INDEX logged_model_metrics_by_value ON logged_model_metrics (key, value);
+CREATE INDEX runs_by_name ON runs (name);
+CREATE INDEX logged_models_by_name ON logged_models (name);
 CREATE INDEX datasets_by_name ON datasets (name);
 CREATE INDEX datasets_by_digest ON datasets (digest);
 CREATE INDEX run_dataset_tags_by_value ON run_dataset_tags (key, substr(value, 1, 128));
