@@ -21,8 +21,8 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import OutOfSpace, Unavailable
 from modelkeep.domain.metrics import One
 from modelkeep.domain.tags import Tag
+from modelkeep.http.access import access_to
 from modelkeep.http.uploads import receive_artifact
-from modelkeep.http.writing import Writes
 from modelkeep.registry import aliases, artifacts, batches, commits, models, opening, runs, versions
 from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
@@ -154,7 +154,7 @@ class Story:
 
     def _store_as_the_server_does(self, path: str, content: bytes) -> None:
         async def upload() -> None:
-            writes = Writes(self._registry, asyncio.get_running_loop())
+            access = access_to(self._registry)
             chunks = iter([content[: len(content) // 2], content[len(content) // 2 :], b""])
 
             async def receive() -> dict[str, Any]:
@@ -162,9 +162,10 @@ class Story:
                 return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
 
             try:
-                await receive_artifact(self._registry, writes, ACTOR, path, len(content), receive)
+                await receive_artifact(access, ACTOR, path, len(content), receive)
             finally:
-                await writes.close()
+                await access.reads.close()
+                await access.writes.close()
 
         asyncio.run(upload())
 

@@ -16,7 +16,7 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, NotFound, OutOfSpace, Unavailable
 from modelkeep.http import uploads
-from modelkeep.http.writing import Writes
+from modelkeep.http.access import access_to
 from modelkeep.registry import artifacts, opening
 from modelkeep.registry.handle import Registry
 
@@ -50,8 +50,7 @@ class Client:
 
 
 def upload(registry: Registry, client: Client, length: int | None = None) -> Coroutine[Any, Any, Artifact]:
-    writes = Writes(registry, asyncio.get_running_loop())
-    return uploads.receive_artifact(registry, writes, ACTOR, "a/b", length, client.receive)
+    return uploads.receive_artifact(access_to(registry), ACTOR, "a/b", length, client.receive)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -171,11 +170,9 @@ def test_many_uploads_at_once_share_the_memory_of_a_few(registry: Registry, monk
 
     async def watch() -> None:
         clients = [Client(100) for _ in range(16)]
-        writes = Writes(registry, asyncio.get_running_loop())
+        access = access_to(registry)
         tasks = [
-            asyncio.ensure_future(
-                uploads.receive_artifact(registry, writes, ACTOR, f"many/{number}", None, client.receive)
-            )
+            asyncio.ensure_future(uploads.receive_artifact(access, ACTOR, f"many/{number}", None, client.receive))
             for number, client in enumerate(clients)
         ]
         await settle()

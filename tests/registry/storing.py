@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ def pin(registry: Registry, model_id: int | None, number: int, files: dict[str, 
         row = tx.one(
             """
             INSERT INTO manifests (digest, files, size, creation_timestamp)
-            VALUES (hex(randomblob(32)), :files, 0, 1) RETURNING id
+            VALUES (:digest, :files, 0, 1) RETURNING id
             """,
-            {"files": len(files)},
+            {"digest": os.urandom(32).hex(), "files": len(files)},
         )
         assert row is not None
         for path, content in files.items():

@@ -202,6 +202,7 @@ def test_a_listing_shows_one_level(registry: Registry) -> None:
     assert shown(artifacts.list(WRITER, registry, "a/é")) == [("four.txt", False, 4)]
 
 
+@pytest.mark.parametrize("database", [None], ids=["sqlite"])  # counts the steps of SQLite's machine
 def test_the_cost_of_a_listing_does_not_grow_with_what_lies_deeper(registry: Registry) -> None:
     store(registry, "a/deep/0")
 
@@ -305,9 +306,9 @@ def test_a_reader_may_read_and_not_write(registry: Registry, reader: Actor) -> N
     assert list((registry.blobs.folder / "incoming").iterdir()) == []
 
 
-def test_nothing_is_stored_in_a_registry_served_read_only(registry: Registry) -> None:
+def test_nothing_is_stored_in_a_registry_served_read_only(registry: Registry, database: str | None) -> None:
     store(registry, "a")
-    read_only = opening.open_registry(registry.folder, read_only=True)
+    read_only = opening.open_registry(registry.folder, read_only=True, database=database)
     try:
         with pytest.raises(PermissionDenied, match="read-only"):
             store(read_only, "b")

@@ -32,6 +32,12 @@ def store(actor, registry, path, content):
 
 
 @pytest.fixture
+def database():
+    """None: what is backed up here is SQLite's file; a PostgreSQL server has backups of its own."""
+    return None
+
+
+@pytest.fixture
 def filled(actor, registry):
     """A registry with a model and five files."""
     models.create(actor, registry, "churn")

@@ -10,12 +10,13 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from modelkeep.blobs.local import Upload
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Unavailable
 from modelkeep.registry import artifacts, blobs, opening
+from tests.registry.conftest import clear
 from tests.registry.storing import HOUR, WRITER, all_rows, digest_of, pin, store, stored_digests
 
 CONTENTS = [b"", b"one", b"two", b"three" * 100]
@@ -27,11 +28,15 @@ paths = st.sampled_from(PATHS)
 
 
 class Collection(RuleBasedStateMachine):
+    database: str | None = None
+
     @initialize()
     def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        opening.prepare(self.folder / "data")
-        self.registry = opening.open_registry(self.folder / "data")
+        if self.database is not None:
+            clear(self.database, self.folder / "data")
+        opening.prepare(self.folder / "data", database=self.database)
+        self.registry = opening.open_registry(self.folder / "data", database=self.database)
         self.now = 1_000_000_000_000
         self.registry.clock = lambda: self.now
         self.uploads: list[tuple[str, Upload, int, bool]] = []
@@ -113,8 +118,7 @@ class Collection(RuleBasedStateMachine):
             assert digest_of(self.registry.blobs.path(digest).read_bytes()) == digest
 
 
-TestCollection = Collection.TestCase
-TestCollection.settings = settings(
+SETTINGS = settings(
     max_examples=500 if os.environ.get("MODELKEEP_SOAK") else 15,
     stateful_step_count=40,
     deadline=None,
@@ -122,3 +126,11 @@ TestCollection.settings = settings(
     derandomize=not os.environ.get("MODELKEEP_SOAK"),
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_collection_never_deletes_what_is_used(database: str | None) -> None:
+    class CollectionOn(Collection):
+        pass
+
+    CollectionOn.database = database
+    run_state_machine_as_test(CollectionOn, settings=SETTINGS)

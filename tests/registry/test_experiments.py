@@ -25,10 +25,10 @@ def test_a_new_registry_has_the_experiment_default(actor, registry):
     assert (event.kind, event.actor, event.via) == ("experiment.created", "modelkeep", "background")
 
 
-def test_opening_a_registry_again_leaves_default_as_it_is(actor, registry):
+def test_opening_a_registry_again_leaves_default_as_it_is(actor, registry, database):
     experiments.delete(actor, registry, "0")
 
-    opening.prepare(registry.folder)
+    opening.prepare(registry.folder, database=database)
 
     assert experiments.get(actor, registry, 0).lifecycle_stage == "deleted"
     assert len(recorded(actor, registry)) == 2

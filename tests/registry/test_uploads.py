@@ -103,12 +103,14 @@ def test_an_upload_lives_from_its_last_byte_on(actor: Actor, registry: Registry)
     assert uploads.complete(actor, registry, upload.id).digest == DIGEST
 
 
-def test_a_start_sweeps_what_is_over_and_leaves_what_is_not(actor: Actor, registry: Registry) -> None:
+def test_a_start_sweeps_what_is_over_and_leaves_what_is_not(
+    actor: Actor, registry: Registry, database: str | None
+) -> None:
     live = uploads.create(actor, registry, "live.bin")
     append(actor, registry, live.id, 0, CONTENT)
     (registry.blobs.folder / "open" / ("0" * 32)).write_bytes(b"of no upload")
 
-    opening.prepare(registry.folder)
+    opening.prepare(registry.folder, database=database)
 
     assert pieces.names(registry.blobs) == [live.id]
     assert uploads.complete(actor, registry, live.id).digest == DIGEST

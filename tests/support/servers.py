@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 READY_SECONDS = 20.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
+ROOT = Path(__file__).parents[2]
 
 
 class ServerFailed(RuntimeError):
@@ -68,16 +69,19 @@ class RunningServer:
             self.stop()
 
 
-def start_server(data_dir: Path, *args: str, env: Mapping[str, str] | None = None) -> RunningServer:
+def start_server(
+    data_dir: Path, *args: str, env: Mapping[str, str] | None = None, launcher: Sequence[str] | None = None
+) -> RunningServer:
     """Run `modelkeep serve` on 127.0.0.1 with its data in `data_dir`; return when GET /health is 200.
 
     `args` follow the defaults on the command line, so they win over them. `env` is added to an environment
-    without MODELKEEP_* and MLFLOW_* variables: the settings of whoever runs the tests must not leak in.
+    without MODELKEEP_* and MLFLOW_* variables: the settings of whoever runs the tests must not leak in. `launcher` stands in
+    for the command `modelkeep`.
     Raises ServerFailed, with what the server printed, when it ends or is not ready within 20 s.
     """
     port = free_port()
-    command = [*modelkeep_command(), "serve", "--host", "127.0.0.1", "--port", str(port)]
-    process, printed = start_process([*command, "--data", str(data_dir), *args], env)
+    command = [*(launcher or modelkeep_command()), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    process, printed = start_process([*command, "--data", str(data_dir), *args], env, ROOT if launcher else None)
     url = f"http://127.0.0.1:{port}{base_path(args)}"
     wait_until_200(f"{url}/health", process, printed)
     return RunningServer(url, process, data_dir, printed)

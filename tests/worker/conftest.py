@@ -1,5 +1,5 @@
 """The registry of the verbs' own tests."""
 
-from tests.registry.conftest import actor, reader, registry
+from tests.registry.conftest import actor, database, reader, registry, used_database
 
-__all__ = ["actor", "reader", "registry"]
+__all__ = ["actor", "database", "reader", "registry", "used_database"]

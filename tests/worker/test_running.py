@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from modelkeep.storage.sqlite import Database
 from modelkeep.worker import running
 from modelkeep.worker.running import Background, Chore
 
@@ -21,7 +22,7 @@ class Counted:
         self.first.set()
 
 
-def test_a_chore_is_done_at_once_and_again_later(tmp_path: Path) -> None:
+def test_a_chore_is_done_at_once_and_again_later() -> None:
     again = threading.Event()
     counted = Counted()
 
@@ -30,18 +31,18 @@ def test_a_chore_is_done_at_once_and_again_later(tmp_path: Path) -> None:
         if counted.done == 3:
             again.set()
 
-    background = Background(tmp_path, [Chore("counting", work, 0.01)])
+    background = Background(lambda: True, [Chore("counting", work, 0.01)])
 
     assert again.wait(10)
     background.stop()
 
 
-def test_a_chore_that_fails_keeps_no_other_from_being_done(tmp_path: Path) -> None:
+def test_a_chore_that_fails_keeps_no_other_from_being_done() -> None:
     def fail(stopping: threading.Event) -> None:
         raise OSError("the disk is full")
 
     counted = Counted()
-    background = Background(tmp_path, [Chore("failing", fail, 1), Chore("counting", counted, 1)])
+    background = Background(lambda: True, [Chore("failing", fail, 1), Chore("counting", counted, 1)])
 
     assert counted.first.wait(10)
     background.stop()
@@ -50,22 +51,60 @@ def test_a_chore_that_fails_keeps_no_other_from_being_done(tmp_path: Path) -> No
 def test_one_of_two_does_the_work_and_the_other_takes_over(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(running, "ELECTION_SECONDS", 0.01)
     first, second = Counted(), Counted()
-    one = Background(tmp_path, [Chore("counting", first, 100)])
+    one, two = Database(tmp_path), Database(tmp_path)
+    doing = Background(one.claim_chores, [Chore("counting", first, 100)])
     assert first.first.wait(10)
-    two = Background(tmp_path, [Chore("counting", second, 100)])
+    waiting = Background(two.claim_chores, [Chore("counting", second, 100)])
     assert not second.first.wait(0.1)
 
-    one.stop()
+    doing.stop()
+    one.close()
 
     assert second.first.wait(10)
-    two.stop()
+    waiting.stop()
+    two.close()
 
 
-def test_nothing_is_left_of_it_after_a_stop(tmp_path: Path) -> None:
+def test_who_was_chosen_and_no_longer_is_leaves_off(monkeypatch) -> None:
+    monkeypatch.setattr(running, "ELECTION_SECONDS", 0.01)
+    chosen = iter([True, True, False])
+    asked = threading.Event()
+    counted = Counted()
+
+    def is_chosen() -> bool:
+        for answer in chosen:
+            return answer
+        asked.set()
+        return False
+
+    background = Background(is_chosen, [Chore("counting", counted, 0)])
+
+    assert asked.wait(10)
+    background.stop()
+    assert counted.done == 2
+
+
+def test_a_choice_that_fails_is_asked_for_again(monkeypatch) -> None:
+    monkeypatch.setattr(running, "ELECTION_SECONDS", 0.01)
+    failures = iter([OSError("the database is away")])
+
+    def is_chosen() -> bool:
+        for failure in failures:
+            raise failure
+        return True
+
+    counted = Counted()
+    background = Background(is_chosen, [Chore("counting", counted, 100)])
+
+    assert counted.first.wait(10)
+    background.stop()
+
+
+def test_nothing_is_left_of_it_after_a_stop() -> None:
     def wait(stopping: threading.Event) -> None:
         stopping.wait()
 
-    background = Background(tmp_path, [Chore("waiting", wait, 1)])
+    background = Background(lambda: True, [Chore("waiting", wait, 1)])
     background.stop()
 
     assert "modelkeep-background" not in [thread.name for thread in threading.enumerate()]

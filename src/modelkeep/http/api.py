@@ -19,11 +19,11 @@ from modelkeep.api.call import Call
 from modelkeep.api.table import CALLS
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, ModelkeepError, TooLarge
+from modelkeep.http.access import access_to
 from modelkeep.http.addresses import Addresses
 from modelkeep.http.decoding import BODY_LIMIT, Decoder
 from modelkeep.http.measuring import Measures, Tally
 from modelkeep.http.responding import Headers, Receive, Scope
-from modelkeep.http.writing import Writes
 from modelkeep.registry import idempotency
 from modelkeep.registry.handle import Registry
 
@@ -109,18 +109,19 @@ class Routes:
 class Api:
     """Answers the calls of the table for one registry and one event loop."""
 
-    def __init__(self, registry: Registry, readers: ThreadPoolExecutor, addresses: Addresses):
+    def __init__(self, registry: Registry, addresses: Addresses):
         self._registry = registry
-        self._readers = readers
         self._addresses = addresses
         self._detached = ThreadPoolExecutor(_DETACHED, thread_name_prefix="modelkeep-detached")
         self._loop = asyncio.get_running_loop()
-        self.writes = Writes(registry, self._loop)
+        self.access = access_to(registry)
+        self.reads, self.writes = self.access.reads, self.access.writes
         self._stopping = False
         self._encode = msgspec.json.Encoder().encode
 
     async def close(self) -> None:
-        """Finish what is being written; only then may the registry be closed."""
+        """Finish what is being read and written; only then may the registry be closed."""
+        await self.reads.close()
         await self._loop.run_in_executor(None, self._detached.shutdown)
         await self.writes.close()
 
@@ -130,7 +131,7 @@ class Api:
         self.writes.wake()
 
     def read(self, endpoint: Endpoint, actor: Actor, query: bytes) -> bytes:
-        """The JSON body of a bounded read, made here and now.
+        """The JSON body of a bounded read, made here and now: the caller has seen to it that this thread may wait.
 
         Raises:
             ModelkeepError: what the verb refused, or what was wrong with the request.
@@ -161,10 +162,8 @@ class Api:
         if call.waits:
             return await self._wait(endpoint, actor, arguments)
         if call.action == "read" or call.method == "GET":
-            if call.cost == "point":
-                return self._body(call, verb(actor, registry, **arguments))
             work = lambda: self._body(call, verb(actor, registry, **arguments))  # noqa: E731
-            return await self._loop.run_in_executor(self._readers, work)
+            return await (self.reads.point(work) if call.cost == "point" else self.reads.search(work))
         if call.is_detached:
             address = (self._addresses.of_server(scope, headers),) if call.is_addressed else ()
             work = lambda: self._body(call, verb(actor, registry, **arguments), *address)  # noqa: E731
@@ -188,9 +187,7 @@ class Api:
             raise Invalid(f"Parameter 'wait' must be between 0 and {LONGEST_WAIT} seconds, got {wait}.")
         deadline = self._loop.time() + wait
         while True:
-            found = await self._loop.run_in_executor(
-                self._readers, lambda: endpoint.verb(actor, self._registry, **arguments)
-            )
+            found = await self.reads.search(lambda: endpoint.verb(actor, self._registry, **arguments))
             left = deadline - self._loop.time()
             if found or left <= 0 or self._stopping:
                 return self._body(endpoint.call, found)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
@@ -28,7 +29,6 @@ from modelkeep.registry.handle import Registry
 log = logging.getLogger("modelkeep.http")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
-_READERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +104,16 @@ class App:
         """Open the registry when the server starts, and close it when the last request is answered."""
         await receive()
         self._registry = self._open()
-        readers = ThreadPoolExecutor(_READERS, thread_name_prefix="modelkeep-reader")
-        self._api = Api(self._registry, readers, Addresses(self._proxies, self._edge.base_path))
-        self._probes = probes.Probes(self._registry, self._measures, self._routes.calls)
-        self._pages = self._make_pages(self._registry, readers, self._edge.base_path)
+        self._api = Api(self._registry, Addresses(self._proxies, self._edge.base_path))
+        self._reads = self._api.reads
+        self._probes = probes.Probes(self._registry, self._reads, self._measures, self._routes.calls)
+        self._pages = self._make_pages(self._registry, self._reads.threads, self._edge.base_path)
         background = self._start_background(self._registry) if self._start_background else None
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if background is not None:
             # Elsewhere: it may be waiting for a turn to write that this loop has to give up.
-            await asyncio.get_running_loop().run_in_executor(readers, background.stop)
-        readers.shutdown()
+            await asyncio.get_running_loop().run_in_executor(None, background.stop)
         await self._api.close()
         opening.close(self._registry)
         await send({"type": "lifespan.shutdown.complete"})
@@ -146,9 +145,9 @@ class App:
                 tally = endpoint.tally
                 if b"x-mlflow-workspace" in headers:
                     _check_workspace(headers)
-                actor = self._actor(headers, request_id)
+                actor = await self._actor(headers, request_id)
                 if endpoint.is_point and (query := scope["query_string"]):
-                    body = self._api.read(endpoint, actor, query)
+                    body = await self._reads.point(partial(self._api.read, endpoint, actor, query))
                 else:
                     body = await self._api.answer(endpoint, fields, actor, scope, headers, receive)
                 if actor.change_ids:
@@ -187,17 +186,17 @@ class App:
             return self._measures.tally(path)
         receiver = artifacts.match_signed(method, path)
         if receiver is not None:
-            await receiver(self._registry, self._api.writes, scope, receive, begun.send)
+            await receiver(self._api.access, scope, receive, begun.send)
             return self._measures.tally("artifacts")
         handler = artifacts.match(method, path)
         if handler is not None:
             _check_workspace(headers)
-            actor = self._actor(headers, request_id)
-            await handler(self._registry, self._api.writes, actor, scope, receive, begun.send)
+            actor = await self._actor(headers, request_id)
+            await handler(self._api.access, actor, scope, receive, begun.send)
             return self._measures.tally("artifacts")
         page = self._pages.match(method, path)
         if page is not None:
-            await page(self._actor(headers, request_id), self._proxies.believed(scope, headers), begun.send)
+            await page(await self._actor(headers, request_id), self._proxies.believed(scope, headers), begun.send)
             return self._measures.tally("pages")
         if known:
             allowed = tuple(sorted(known))
@@ -211,11 +210,11 @@ class App:
             return {**scope, "path": path[len(base) :] or "/", "raw_path": raw[len(base.encode()) :] or b"/"}
         return scope
 
-    def _actor(self, headers: dict[bytes, bytes], request_id: bytes) -> Actor:
+    async def _actor(self, headers: dict[bytes, bytes], request_id: bytes) -> Actor:
         authorization = headers.get(b"authorization")
         if authorization is None and not self._edge.auth:
             return Actor("anonymous", "admin", False, "http", request_id.decode())
-        return identity.identify(self._registry, _text(authorization), self._edge.auth, request_id.decode())
+        return await identity.identify(self._api.access, _text(authorization), self._edge.auth, request_id.decode())
 
     def _log(self, scope: Scope, status: int, seconds: float, request_id: bytes, actor: Actor | None) -> None:
         if self._edge.access_log == "writes" and scope["method"] in ("GET", "HEAD"):

@@ -13,17 +13,15 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, NotImplementedHere
 from modelkeep.domain.texts import required
+from modelkeep.http.access import Access
 from modelkeep.http.downloads import send_artifact
 from modelkeep.http.responding import Receive, Scope, Send, send_json
 from modelkeep.http.transfers import receive_more, receive_part
 from modelkeep.http.uploads import receive_artifact, too_large
-from modelkeep.http.writing import Writes
 from modelkeep.registry import artifacts, parts
-from modelkeep.registry.handle import Registry
 
-Handler = Callable[[Registry, Writes, Actor, Scope, Receive, Send], Awaitable[None]]
-
-SignedHandler = Callable[[Registry, Writes, Scope, Receive, Send], Awaitable[None]]
+Handler = Callable[[Access, Actor, Scope, Receive, Send], Awaitable[None]]
+SignedHandler = Callable[[Access, Scope, Receive, Send], Awaitable[None]]
 
 # MLflow's limit for a file that comes through its browser route.
 BROWSER_UPLOAD_LIMIT = 10 * 1024 * 1024
@@ -37,7 +35,7 @@ _OF_LOGGED_MODEL = re.compile(r"/ajax-api/2\.0/mlflow/logged-models/([^/]+)/arti
 def match(method: str, path: str) -> Handler | None:
     """The handler of a path, without its base path and query; None when it is not one of these routes.
 
-    A handler takes (registry, writes, actor, scope, receive, send), raises ModelkeepError before its answer has
+    A handler takes (access, actor, scope, receive, send), raises ModelkeepError before its answer has
     begun, and never afterwards. `scope["raw_path"]` is what the paths of files are read from.
     """
     if found := _PREFIX.match(path):
@@ -60,12 +58,13 @@ def match_signed(method: str, path: str) -> SignedHandler | None:
     return _receive_part if method == "PUT" and _PART.fullmatch(path) else None
 
 
-async def _receive_part(registry: Registry, writes: Writes, scope: Scope, receive: Receive, send: Send) -> None:
+async def _receive_part(access: Access, scope: Scope, receive: Receive, send: Send) -> None:
     found = _PART.fullmatch(scope["path"])
     assert found is not None
-    query, number = _query(scope), int(found[2])
-    upload = parts.identify(registry, found[1], number, _integer(query, "expires"), query.get("signature", ""))
-    etag = await receive_part(registry, writes, upload, number, _length(scope), receive)
+    query, upload_id, number = _query(scope), found[1], int(found[2])
+    expires, signature = _integer(query, "expires"), query.get("signature", "")
+    upload = await access.reads.point(lambda: parts.identify(access.registry, upload_id, number, expires, signature))
+    etag = await receive_part(access, upload, number, _length(scope), receive)
     await send_json(send, 200, b"{}", [(b"etag", b'"%s"' % etag.encode())])
 
 
@@ -76,22 +75,21 @@ def _integer(query: dict[str, str], field: str) -> int:
     return int(text)
 
 
-async def _append(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+async def _append(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     found = _UPLOAD.fullmatch(scope["path"])
     assert found is not None
     offset = _integer(_query(scope), "offset")
-    upload = await receive_more(registry, writes, actor, found[1], offset, _length(scope), receive)
+    upload = await receive_more(access, actor, found[1], offset, _length(scope), receive)
     await send_json(send, 200, msgspec.json.encode(upload_reply(upload)))
 
 
-async def _download(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
-    await _send(registry, artifacts.find(actor, registry, _path(scope)), scope, receive, send)
+async def _download(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+    path = _path(scope)
+    await _send(access, lambda: artifacts.find(actor, access.registry, path), scope, receive, send)
 
 
-async def _send(registry: Registry, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
-    await send_artifact(registry, artifact, scope, receive, send)
+async def _send(access: Access, find: Callable[[], Artifact], scope: Scope, receive: Receive, send: Send) -> None:
+    await send_artifact(access, await access.reads.point(find), scope, receive, send)
 
 
 def _path(scope: Scope) -> str:
@@ -106,8 +104,8 @@ def _path(scope: Scope) -> str:
         raise Invalid(f"Invalid path: {raw[:200]!r} is not UTF-8.") from None
 
 
-async def _upload(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
-    await receive_artifact(registry, writes, actor, _path(scope), _length(scope), receive)
+async def _upload(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+    await receive_artifact(access, actor, _path(scope), _length(scope), receive)
     await send_json(send, 200, b"{}")
 
 
@@ -119,19 +117,17 @@ def _length(scope: Scope) -> int | None:
     return int(announced) if known else None
 
 
-async def _delete(registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
+async def _delete(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     path = _path(scope)
-    await writes.submit(actor, lambda: artifacts.delete(actor, registry, path), frees=True)
+    await access.writes.submit(actor, lambda: artifacts.delete(actor, access.registry, path), frees=True)
     await send_json(send, 200, b"{}")
 
 
-async def _download_of_run(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _download_of_run(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     query = _query(scope)
     run_id = required(query.get("run_id") or query.get("run_uuid"), "run_id")
     path = required(query.get("path"), "path", 2**20)
-    await _send(registry, artifacts.find_of_run(actor, registry, run_id, path), scope, receive, send)
+    await _send(access, lambda: artifacts.find_of_run(actor, access.registry, run_id, path), scope, receive, send)
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -141,42 +137,39 @@ def _query(scope: Scope) -> dict[str, str]:
         raise Invalid("The query string is not valid: use percent-encoded UTF-8 with at most 100 fields.") from None
 
 
-async def _download_of_version(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _download_of_version(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     query = _query(scope)
     name = required(query.get("name"), "name")
     version = required(query.get("version"), "version")
     path = required(query.get("path"), "path", 2**20)
-    await _send(registry, artifacts.find_of_version(actor, registry, name, version, path), scope, receive, send)
+    await _send(
+        access, lambda: artifacts.find_of_version(actor, access.registry, name, version, path), scope, receive, send
+    )
 
 
-async def _download_of_logged_model(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _download_of_logged_model(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     found = _OF_LOGGED_MODEL.fullmatch(scope["path"])
     assert found is not None
-    path = required(_query(scope).get("artifact_file_path"), "artifact_file_path", 2**20)
-    await _send(registry, artifacts.find_of_logged_model(actor, registry, found[1], path), scope, receive, send)
+    model_id, path = found[1], required(_query(scope).get("artifact_file_path"), "artifact_file_path", 2**20)
+    await _send(
+        access, lambda: artifacts.find_of_logged_model(actor, access.registry, model_id, path), scope, receive, send
+    )
 
 
-async def _upload_to_run(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _upload_to_run(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     query, length = _query(scope), _length(scope)
     run_id = required(query.get("run_uuid"), "run_uuid")
-    path = artifacts.path_in_run(actor, registry, run_id, required(query.get("path"), "path", 2**20))
+    path = required(query.get("path"), "path", 2**20)
+    full_path = await access.reads.point(lambda: artifacts.path_in_run(actor, access.registry, run_id, path))
     if length == 0:
         raise Invalid("Request must specify data.")
     if length is not None and length > BROWSER_UPLOAD_LIMIT:
         raise too_large(BROWSER_UPLOAD_LIMIT)
-    await receive_artifact(registry, writes, actor, path, length, receive, BROWSER_UPLOAD_LIMIT)
+    await receive_artifact(access, actor, full_path, length, receive, BROWSER_UPLOAD_LIMIT)
     await send_json(send, 200, b"{}")
 
 
-async def _refuse_multipart_download(
-    registry: Registry, writes: Writes, actor: Actor, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _refuse_multipart_download(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     raise NotImplementedHere("Multipart download is not supported for the current artifact repository. Use GET.")
 
 

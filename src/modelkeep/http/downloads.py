@@ -24,6 +24,7 @@ from modelkeep.api import errors
 from modelkeep.blobs.verifying import SMALL_BYTES, identity
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, NotFound, Unavailable
+from modelkeep.http.access import Access
 from modelkeep.http.responding import Headers, Receive, Scope, Send, send_json
 from modelkeep.registry import blobs
 from modelkeep.registry.handle import Registry
@@ -41,7 +42,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
-async def send_artifact(registry: Registry, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_artifact(access: Access, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a GET or HEAD with a file, always as an attachment: opened in a browser it could run as this server's.
 
     Raises:
@@ -58,7 +59,7 @@ async def send_artifact(registry: Registry, artifact: Artifact, scope: Scope, re
     if span is not None and span[0] >= span[1]:
         await _refuse_range(artifact, send)
         return
-    with await _open_intact(registry, artifact, scope["method"] != "HEAD") as file:
+    with await _open_intact(access, artifact, scope["method"] != "HEAD") as file:
         start, end = span or (0, artifact.size)
         if span is not None:
             headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, artifact.size)))
@@ -67,14 +68,16 @@ async def send_artifact(registry: Registry, artifact: Artifact, scope: Scope, re
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
         elif span is None and "http.response.pathsend" in (scope.get("extensions") or {}):
-            await send({"type": "http.response.pathsend", "path": str(registry.blobs.path(artifact.digest))})
+            await send({"type": "http.response.pathsend", "path": str(access.registry.blobs.path(artifact.digest))})
         else:
             await _send_span(file, start, end, receive, send)
 
 
-async def _open_intact(registry: Registry, artifact: Artifact, is_sent: bool) -> io.FileIO:
+async def _open_intact(access: Access, artifact: Artifact, is_sent: bool) -> io.FileIO:
     """The file of an artifact, right by all that is known; `is_sent`: more than its length will be given out."""
-    digest, size, verifier = artifact.digest, artifact.size, registry.blobs.verifier
+    registry, digest, size = access.registry, artifact.digest, artifact.size
+    verifier = registry.blobs.verifier
+    is_quarantined = functools.partial(blobs.is_quarantined, blobs.background_actor(), registry, digest)
     on_wrong = functools.partial(_quarantine, registry, digest)
     right = None
     for _ in range(_OPENINGS):
@@ -85,7 +88,7 @@ async def _open_intact(registry: Registry, artifact: Artifact, is_sent: bool) ->
             if found.st_size == size and (not is_sent or identity(found) == right or verifier.is_known(digest, found)):
                 return file
             may_accompany = size > SMALL_BYTES and found.st_size == size
-            if may_accompany and not blobs.is_quarantined(blobs.background_actor(), registry, digest):
+            if may_accompany and not await access.reads.point(is_quarantined):
                 result, alone = verifier.accompany(digest, size, on_wrong)
                 if alone:
                     return file

@@ -8,11 +8,11 @@ import binascii
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Unauthenticated
 from modelkeep.domain.tokens import PREFIX
+from modelkeep.http.access import Access
 from modelkeep.registry import tokens
-from modelkeep.registry.handle import Registry
 
 
-def identify(registry: Registry, authorization: str | None, required: bool, request_id: str) -> Actor:
+async def identify(access: Access, authorization: str | None, required: bool, request_id: str) -> Actor:
     """The actor of a request.
 
     A token is accepted as `Bearer <token>` or as the password of `Basic`, which is how the `mlflow` client sends
@@ -23,7 +23,7 @@ def identify(registry: Registry, authorization: str | None, required: bool, requ
     """
     secret = _secret(authorization) if authorization else None
     if secret is not None and (required or secret.startswith(PREFIX)):
-        token = tokens.identify(registry, secret)
+        token = await access.reads.point(lambda: tokens.identify(access.registry, secret))
         return Actor(token.user, token.role, True, "http", request_id)
     if required:
         raise Unauthenticated(

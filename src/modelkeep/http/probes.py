@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from modelkeep.api.call import Call
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError
 from modelkeep.http.measuring import Measures
+from modelkeep.http.reading import Reads
 from modelkeep.http.responding import Scope, Send
 from modelkeep.registry import events
 from modelkeep.registry.handle import Registry
@@ -44,8 +45,9 @@ Answer = Callable[[Send], Awaitable[None]]
 class Probes:
     """`/health`, `/ready`, `/metrics`, `/version`, server-info and the API's own description."""
 
-    def __init__(self, registry: Registry, measures: Measures, calls: tuple[Call, ...]):
+    def __init__(self, registry: Registry, reads: Reads, measures: Measures, calls: tuple[Call, ...]):
         self._registry = registry
+        self._reads = reads
         self._measures = measures
         self._calls = calls
         self._answers: dict[str, Answer] = {
@@ -67,16 +69,14 @@ class Probes:
         return None
 
     async def _ready(self, send: Send) -> None:
-        problems = list(self._problems())
+        problems = await self._reads.point(lambda: list(self._problems()))
         status = 503 if problems else 200
         await _send(
             send, status, b"application/json", msgspec.json.encode({"ready": not problems, "problems": problems})
         )
 
-    def _problems(self) -> Any:
-        broken = self._registry.database.broken
-        if broken:
-            yield broken
+    def _problems(self) -> Iterator[str]:
+        yield from self._registry.database.problems()
         try:
             events.last_position(Actor("modelkeep", "reader", True, "background"), self._registry)
         except ModelkeepError as error:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from modelkeep.blobs import pieces
 from modelkeep.blobs.pieces import Tail
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Conflict, Invalid, ModelkeepError
 from modelkeep.domain.uploads import OpenUpload
+from modelkeep.http.access import Access
 from modelkeep.http.responding import Receive
 from modelkeep.http.uploads import UploadThread, receive_into
-from modelkeep.http.writing import Writes
 from modelkeep.registry import parts, uploads
-from modelkeep.registry.handle import Registry
 
 # How much is sent again at most after a crash.
 DURABLE_BYTES = 64 * 1024 * 1024
@@ -22,9 +22,7 @@ LAST_PART_SECONDS = 15.0
 POLL_SECONDS = 0.25
 
 
-async def receive_part(
-    registry: Registry, writes: Writes, upload: OpenUpload, number: int, length: int | None, receive: Receive
-) -> str:
+async def receive_part(access: Access, upload: OpenUpload, number: int, length: int | None, receive: Receive) -> str:
     """Write a request's body to its place in an upload's file; return its ETag when it is durable.
 
     Args:
@@ -38,33 +36,32 @@ async def receive_part(
     """
     actor = Actor(upload.actor, "writer", False, "http")
     size = parts.check_size(upload, number, length)
-    start = await _place(registry, writes, actor, upload, number, size)
-    thread = UploadThread(lambda: pieces.write_part(registry.blobs, upload.id, start, size))
+    start = await _place(access, actor, upload, number, size)
+    thread = UploadThread(lambda: pieces.write_part(access.registry.blobs, upload.id, start, size))
     try:
         await thread.run(lambda piece: None)  # once the place is locked
-        await writes.submit(actor, lambda: parts.forget(actor, registry, upload.id, number))
+        await access.writes.submit(actor, lambda: parts.forget(actor, access.registry, upload.id, number))
         await receive_into(thread, receive)
         digest, _ = await thread.run(lambda piece: piece.finish())
-        await writes.submit(actor, lambda: parts.record(actor, registry, upload.id, number, size, digest))
+        await access.writes.submit(actor, lambda: parts.record(actor, access.registry, upload.id, number, size, digest))
     finally:
         await thread.stop()
     return digest
 
 
-async def _place(registry: Registry, writes: Writes, actor: Actor, upload: OpenUpload, number: int, size: int) -> int:
+async def _place(access: Access, actor: Actor, upload: OpenUpload, number: int, size: int) -> int:
     deadline = asyncio.get_running_loop().time() + LAST_PART_SECONDS
     while True:
-        start = await writes.submit(actor, lambda: parts.place(actor, registry, upload.id, number, size))
+        start = await access.writes.submit(actor, lambda: parts.place(actor, access.registry, upload.id, number, size))
         if start is not None:
             return start
         if asyncio.get_running_loop().time() > deadline:
             raise Conflict(f"Part {number} is the last, and no other part has come yet. Send another one first.")
-        await writes.wait_for_one(POLL_SECONDS)
+        await access.writes.wait_for_one(POLL_SECONDS)
 
 
 async def receive_more(
-    registry: Registry,
-    writes: Writes,
+    access: Access,
     actor: Actor,
     upload_id: str,
     offset: int,
@@ -83,15 +80,16 @@ async def receive_more(
         PermissionDenied: somebody else began it.
         OutOfSpace: the disk is full.
     """
-    upload = uploads.check_append(actor, registry, upload_id, offset, length)
+    check = partial(uploads.check_append, actor, access.registry, upload_id, offset, length)
+    upload = await access.reads.point(check)
     most = length if length is not None or upload.size is None else upload.size - offset
-    thread = UploadThread(lambda: pieces.append(registry.blobs, upload_id, offset, most))
+    thread = UploadThread(lambda: pieces.append(access.registry.blobs, upload_id, offset, most))
     recorded = offset
 
     async def settle() -> OpenUpload:
         nonlocal recorded
         recorded = await thread.run(Tail.settle)
-        return await writes.submit(actor, lambda: uploads.record(actor, registry, upload_id, recorded))
+        return await access.writes.submit(actor, lambda: uploads.record(actor, access.registry, upload_id, recorded))
 
     async def settle_when_much(received: int) -> None:
         if offset + received - recorded >= DURABLE_BYTES:
@@ -99,24 +97,24 @@ async def receive_more(
 
     try:
         await thread.run(lambda tail: None)  # once the file is locked
-        uploads.check_append(actor, registry, upload_id, offset, length)
+        await access.reads.point(check)
         try:
             await receive_into(thread, receive, None, settle_when_much)
             recorded_upload = await settle()
             await thread.run(Tail.remember)
             return recorded_upload
         except ModelkeepError as error:
-            raise await _keep_what_came(thread, registry, writes, actor, upload_id, error) from None
+            raise await _keep_what_came(thread, access, actor, upload_id, error) from None
     finally:
         await thread.stop()
 
 
 async def _keep_what_came(
-    thread: UploadThread, registry: Registry, writes: Writes, actor: Actor, upload_id: str, error: ModelkeepError
+    thread: UploadThread, access: Access, actor: Actor, upload_id: str, error: ModelkeepError
 ) -> ModelkeepError:
     """Record what arrived before a body went wrong, and return the error that says how to go on."""
     received = await thread.run(Tail.settle, anyway=True)
-    await writes.submit(actor, lambda: uploads.record(actor, registry, upload_id, received))
+    await access.writes.submit(actor, lambda: uploads.record(actor, access.registry, upload_id, received))
     await thread.run(Tail.remember, anyway=True)
     if isinstance(error, Invalid):
         return Invalid(

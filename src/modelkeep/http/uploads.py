@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, Unavailable
+from modelkeep.http.access import Access
 from modelkeep.http.responding import Receive
-from modelkeep.http.writing import Writes
 from modelkeep.registry import artifacts
-from modelkeep.registry.handle import Registry
 
 if TYPE_CHECKING:
     from modelkeep.blobs.local import Upload
@@ -34,8 +33,7 @@ ROOM_AT_LEAST = 512 * 1024
 
 
 async def receive_artifact(
-    registry: Registry,
-    writes: Writes,
+    access: Access,
     actor: Actor,
     path: str,
     length: int | None,
@@ -52,7 +50,8 @@ async def receive_artifact(
         OutOfSpace: the disk is full.
         Unavailable: too many uploads are under way, or the disk failed.
     """
-    artifacts.check_upload(actor, registry, path)
+    registry, writes = access.registry, access.writes
+    await access.reads.point(lambda: artifacts.check_upload(actor, registry, path))
     thread = UploadThread(lambda: registry.blobs.begin(length))
     try:
         if length is not None and length > ROOM_AT_LEAST:

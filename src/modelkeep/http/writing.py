@@ -1,8 +1,9 @@
 """Group commit on an event loop.
 
-The verbs of a batch run on the loop's own thread and only the commit, which waits for the disk, runs in another: SQLite
+On SQLite the verbs of a batch run on the loop's own thread and only the commit, which waits for the disk, runs in another: SQLite
 gives up the interpreter at every statement, so a second thread that runs statements spends its time winning the
-interpreter back (measured: a batch of 16 took four times as long). While one batch commits, the next one gathers.
+interpreter back (measured: a batch of 16 took four times as long). On a database that does not answer at once the whole
+batch runs in the other thread. While one batch commits, the next one gathers.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Writes:
 
     def __init__(self, registry: Registry, loop: asyncio.AbstractEventLoop):
         self._database = registry.database
+        self._at_once = registry.database.answers_at_once
         self._loop = loop
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="modelkeep-commit")
         self._queue: deque[Job] = deque()
@@ -67,7 +69,7 @@ class Writes:
             self._waiting.discard(woken)
 
     def _begin(self) -> None:
-        if self._queue and self._queue[0].is_long:
+        if not self._at_once or (self._queue and self._queue[0].is_long):
             self._in_thread(lambda: commits.run_and_commit(self._database, self._queue), self._finish)
             return
         try:

@@ -23,7 +23,7 @@ from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import artifacts as rows
 from modelkeep.storage import logged_models, manifests, runs
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 # Between the two transactions of a store lie a rename and a sync: seconds on the slowest disk.
 LEASE_MILLISECONDS = 15 * 60 * 1000

@@ -9,7 +9,7 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import PermissionDenied
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import events
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 
 class Change:

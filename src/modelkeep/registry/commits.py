@@ -16,12 +16,15 @@ from typing import Any
 
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError, OutOfSpace, Unavailable
-from modelkeep.storage.sqlite import Database, explain
+from modelkeep.storage.database import Database
 
 log = logging.getLogger("modelkeep.commits")
 
 MOST_JOBS = 64
 MOST_SECONDS = 0.005
+# How often a batch in which a verb failed half-way is done again. Once is enough, unless each time the database chooses it
+# as the victim of a deadlock with someone else.
+MOST_REPEATS = 3
 
 
 @dataclass(slots=True)
@@ -54,19 +57,21 @@ def run(database: Database, queue: deque[Job], *, long_too: bool = True) -> list
         while queue and len(done) < MOST_JOBS and (long_too or not queue[0].is_long):
             job = queue.popleft()
             done.append(job)
-            _do(job)
+            _do(database, job)
             if database.spoiled or not database.in_transaction or time.monotonic() > deadline:
                 break
-        if database.spoiled:
+        for _ in range(MOST_REPEATS):
+            if not database.spoiled:
+                break
             database.start_over()
             for job in done:
-                _do(job)
+                _do(database, job)
     finally:
         database.leave()
     return done
 
 
-def _do(job: Job) -> None:
+def _do(database: Database, job: Job) -> None:
     job.error = job.result = None
     if job.actor is not None:
         job.actor.change_ids.clear()
@@ -75,7 +80,7 @@ def _do(job: Job) -> None:
     except ModelkeepError as error:
         job.error = error
     except Exception as error:
-        job.error = explain(error)
+        job.error = database.explain(error)
 
 
 def commit(database: Database, done: list[Job]) -> list[Job]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelkeep.blobs.local import LocalBlobs
-from modelkeep.storage.sqlite import Database
+from modelkeep.storage.database import Database
 
 
 def now_milliseconds() -> int:

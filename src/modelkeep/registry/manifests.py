@@ -20,7 +20,7 @@ from modelkeep.registry.sources import Resolved
 from modelkeep.storage import artifacts
 from modelkeep.storage import manifests as rows
 from modelkeep.storage import versions as version_rows
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 PAGE_LIMIT = 1000
 

@@ -14,7 +14,7 @@ from modelkeep.registry.handle import Registry
 from modelkeep.storage import logged_models as logged_model_rows
 from modelkeep.storage import metrics as rows
 from modelkeep.storage import runs as run_rows
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 # The browser's bulk calls, as MLflow bounds them.
 BULK_RUNS = 100

@@ -1,4 +1,4 @@
-"""Opening and closing a registry on a data folder."""
+"""Opening and closing a registry: a data folder, with the rows in SQLite there or in PostgreSQL anywhere."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from pathlib import Path
 
 from modelkeep.blobs.local import LocalBlobs
 from modelkeep.domain.errors import Invalid
-from modelkeep.registry import experiments, uploads
+from modelkeep.registry import experiments, servers, uploads
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import schema
 from modelkeep.storage.mounts import network_type
 from modelkeep.storage.sqlite import FILE_NAME, Database
 
 
-def prepare(folder: Path, *, read_only: bool = False) -> None:
+def prepare(folder: Path, *, read_only: bool = False, database: str | None = None) -> None:
     """Create a data folder, or bring an older one to the current schema.
 
     Args:
         read_only: only check that it is there and current; nothing is written.
+        database: the address of a PostgreSQL database (`postgresql://…`) that keeps the rows; None keeps them in SQLite
+            in the folder.
     Raises:
-        Invalid: the folder cannot be written, or holds something that is not Modelkeep's.
+        Invalid: the folder cannot be written, or it or the database holds something that is not Modelkeep's.
+        Unavailable: the database does not answer.
     """
     if read_only:
-        schema.check_current(str(folder / FILE_NAME))
+        if database is None:
+            schema.check_current(str(folder / FILE_NAME))
+        else:
+            servers.check_current(database, folder)
         return
     try:
         _make_folder(folder)
@@ -41,6 +47,19 @@ def prepare(folder: Path, *, read_only: bool = False) -> None:
                 f"The folder {folder} holds data of MLflow ({foreign}) and was left untouched. "
                 "Choose an empty folder with --data."
             )
+    if database is None:
+        _prepare_file(folder)
+    else:
+        servers.prepare(database, folder)
+    registry = open_registry(folder, database=database)
+    try:
+        experiments.ensure_default(registry)
+        uploads.sweep(registry)
+    finally:
+        close(registry)
+
+
+def _prepare_file(folder: Path) -> None:
     network = network_type(folder.resolve())
     if network is not None:
         raise Invalid(
@@ -48,13 +67,11 @@ def prepare(folder: Path, *, read_only: bool = False) -> None:
             "Choose a folder on a disk of this machine with --data."
         )
     schema.check_ours(str(folder / FILE_NAME))
-    registry = open_registry(folder)
+    database = Database(folder)
     try:
-        schema.migrate(registry.database)
-        experiments.ensure_default(registry)
-        uploads.sweep(registry)
+        schema.migrate(database)
     finally:
-        close(registry)
+        database.close()
 
 
 def _make_folder(folder: Path) -> None:
@@ -69,11 +86,18 @@ def _make_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def open_registry(folder: Path, *, read_only: bool = False, busy_milliseconds: int = 5000) -> Registry:
-    """Open a prepared data folder."""
+def open_registry(
+    folder: Path, *, read_only: bool = False, busy_milliseconds: int = 5000, database: str | None = None
+) -> Registry:
+    """Open a prepared data folder.
+
+    Args:
+        busy_milliseconds: how long a reader of SQLite waits for its locks.
+        database: as in `prepare`.
+    """
     return Registry(
         folder=folder,
-        database=Database(folder, busy_milliseconds),
+        database=Database(folder, busy_milliseconds) if database is None else servers.connect(database),
         blobs=LocalBlobs(folder / "blobs", read_only),
         read_only=read_only,
     )

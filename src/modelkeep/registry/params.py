@@ -8,7 +8,7 @@ from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import params as rows
 from modelkeep.storage import runs as run_rows
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 
 def log(

@@ -20,7 +20,7 @@ from modelkeep.registry.random_names import random_name
 from modelkeep.storage import datasets as dataset_rows
 from modelkeep.storage import experiments as experiment_rows
 from modelkeep.storage import runs as rows
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 MODEL_JSON_LEVELS = 100
 

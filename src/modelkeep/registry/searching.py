@@ -12,9 +12,9 @@ from modelkeep.domain.filters import Node
 from modelkeep.domain.paging import Page
 from modelkeep.domain.searching import VOCABULARIES, Order, page_size
 from modelkeep.storage import leads
+from modelkeep.storage.database import Transaction
 from modelkeep.storage.filters import compile_filter
 from modelkeep.storage.ordering import CompiledOrder, compile_order
-from modelkeep.storage.sqlite import Transaction
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from modelkeep.domain.locations import HOST_ADDRESSED
 from modelkeep.domain.manifests import FILES_LIMIT, ManifestFile, Pin
 from modelkeep.domain.runs import Run
 from modelkeep.storage import aliases, artifacts, logged_models, manifests, models, runs, versions
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 Found = list[tuple[ManifestFile, bool]]
 # Sources that stand for "a prompt has no files" in MLflow's own clients.

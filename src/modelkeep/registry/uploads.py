@@ -23,7 +23,7 @@ from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import artifacts as artifact_rows
 from modelkeep.storage import uploads as rows
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 KEPT_MILLISECONDS = 24 * 60 * 60 * 1000
 COMPLETED_MILLISECONDS = 60 * 60 * 1000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 
 def find(tx: Transaction, model_id: int, alias: str) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from modelkeep.domain.artifacts import Artifact, Entry
 from modelkeep.domain.manifests import ManifestFile
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 _COLUMNS = "path, digest, size, last_updated_timestamp"
 
@@ -70,7 +70,7 @@ def under(tx: Transaction, folder: str, limit: int) -> list[tuple[ManifestFile, 
     skip = len(folder) + 2
     rows = tx.all(
         """
-        SELECT substr(a.path, :skip), a.digest, a.size, b.quarantined_timestamp IS NOT NULL
+        SELECT substr(a.path, CAST(:skip AS integer)), a.digest, a.size, b.quarantined_timestamp IS NOT NULL
         FROM artifacts a JOIN blobs b ON b.digest = a.digest
         WHERE a.path >= :low AND a.path < :high ORDER BY a.path LIMIT :limit
         """,
@@ -98,8 +98,8 @@ def children(tx: Transaction, folder: str, table: str = "artifacts", among: str 
     the least character a path can hold, so `path || ' '` is where whatever follows the file `path` starts.
     """
     within = "AND a.path < :high" if folder else ""
-    slash = "instr(substr(steps.path, :skip), '/')"
-    child = f"substr(steps.path, 1, :skip + {slash} - 2)"
+    slash = "instr(substr(steps.path, CAST(:skip AS integer)), '/')"
+    child = f"substr(steps.path, 1, CAST(:skip AS integer) + {slash} - 2)"
     rows = tx.all(
         f"""
         WITH RECURSIVE steps (path) AS (
@@ -139,7 +139,7 @@ def insert_blob(tx: Transaction, digest: str, size: int, now: int) -> None:
     tx.run(
         """
         INSERT INTO blobs (digest, size, creation_timestamp, verified_timestamp) VALUES (:digest, :size, :now, :now)
-        ON CONFLICT (digest) DO UPDATE SET condemned_timestamp = NULL WHERE condemned_timestamp IS NOT NULL
+        ON CONFLICT (digest) DO UPDATE SET condemned_timestamp = NULL WHERE blobs.condemned_timestamp IS NOT NULL
         """,
         {"digest": digest, "size": size, "now": now},
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from modelkeep.domain.blobs import Blob, ModelUsage, Usage
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.database import Row, Transaction
 
 _REFERENCED = """(
     EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)
@@ -14,6 +14,7 @@ _REFERENCED = """(
 )"""
 _LEASED = "EXISTS (SELECT 1 FROM leases l WHERE l.digest = b.digest)"
 _IN_USE = f"({_REFERENCED} OR {_LEASED})"
+# Sums are cast, because PostgreSQL's sum of bigints is a numeric.
 
 
 def find(tx: Transaction, digest: str) -> Blob | None:
@@ -178,7 +179,7 @@ def set_verified(tx: Transaction, digests: Iterable[str], now: int) -> None:
 
 def totals(tx: Transaction) -> tuple[int, int]:
     """How many blobs there are, and their bytes."""
-    row = tx.one("SELECT count(*), coalesce(sum(size), 0) FROM blobs", {})
+    row = tx.one("SELECT count(*), CAST(coalesce(sum(size), 0) AS bigint) FROM blobs", {})
     assert row is not None
     return row[0], row[1]
 
@@ -221,11 +222,11 @@ def usage(tx: Transaction) -> Usage:
     """What the store takes up, without its models."""
     row = tx.one(
         """
-        SELECT count(*), coalesce(sum(size), 0),
-            coalesce(sum(size) FILTER (WHERE is_pinned), 0),
-            coalesce(sum(size) FILTER (WHERE is_artifact AND NOT is_pinned), 0),
-            coalesce(sum(size) FILTER (WHERE condemned_timestamp IS NOT NULL), 0),
-            coalesce(sum(size) FILTER (WHERE quarantined_timestamp IS NOT NULL), 0)
+        SELECT count(*), CAST(coalesce(sum(size), 0) AS bigint),
+            CAST(coalesce(sum(size) FILTER (WHERE is_pinned), 0) AS bigint),
+            CAST(coalesce(sum(size) FILTER (WHERE is_artifact AND NOT is_pinned), 0) AS bigint),
+            CAST(coalesce(sum(size) FILTER (WHERE condemned_timestamp IS NOT NULL), 0) AS bigint),
+            CAST(coalesce(sum(size) FILTER (WHERE quarantined_timestamp IS NOT NULL), 0) AS bigint)
         FROM (
             SELECT b.size, b.condemned_timestamp, b.quarantined_timestamp,
                 EXISTS (SELECT 1 FROM manifest_files f WHERE f.digest = b.digest) AS is_pinned,
@@ -251,8 +252,8 @@ def usage_of_models(tx: Transaction, limit: int) -> list[ModelUsage]:
         ), holders (digest, models) AS (
             SELECT digest, count(*) FROM held GROUP BY digest
         )
-        SELECT m.id, m.name, m.deleted_timestamp IS NOT NULL, count(*), sum(b.size),
-            coalesce(sum(b.size) FILTER (WHERE o.models > 1), 0)
+        SELECT m.id, m.name, m.deleted_timestamp IS NOT NULL, count(*), CAST(sum(b.size) AS bigint),
+            CAST(coalesce(sum(b.size) FILTER (WHERE o.models > 1), 0) AS bigint)
         FROM held h JOIN holders o ON o.digest = h.digest JOIN blobs b ON b.digest = h.digest
             JOIN models m ON m.id = h.model_id
         GROUP BY m.id ORDER BY sum(b.size) DESC, m.id LIMIT :limit

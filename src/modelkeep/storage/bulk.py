@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 _FEW = 16
 _MOST = 512  # rows of one statement; a longer text would not fit apsw's cache of statements

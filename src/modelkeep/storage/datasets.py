@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from modelkeep.domain.datasets import CONTEXT_TAG, Dataset, DatasetInput, Summary
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 SUMMARIES_LIMIT = 1000
 
@@ -59,7 +59,7 @@ def summaries(tx: Transaction, experiment_ids: list[int]) -> list[Summary]:
         JOIN run_datasets i ON i.dataset_id = d.id
         LEFT JOIN run_dataset_tags t ON t.run_id = i.run_id AND t.dataset_id = i.dataset_id AND t.key = :context
         WHERE d.experiment_id IN (SELECT value FROM json_each(:experiment_ids))
-        ORDER BY 1, 2, 3, 4 LIMIT :limit
+        ORDER BY 1, 2, 3, 4 NULLS FIRST LIMIT :limit
         """,
         {"experiment_ids": json.dumps(experiment_ids), "context": CONTEXT_TAG, "limit": SUMMARIES_LIMIT},
     )

@@ -9,16 +9,22 @@ import msgspec
 
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.events import KINDS, Event
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.database import Row, Transaction
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _COLUMNS = "position, recorded_timestamp, actor, verified, via, kind, schema, model_id, change_id, request_id, payload"
 _MODELS_APART = 10
 # By place, not by name: it is in every change, and apsw looks each name up.
+# SQLite numbers a row by itself: the highest position and one. So does this on PostgreSQL, where a sequence would leave a
+# gap at every change that is undone, and give numbers in another order than that of the commits. Nobody else takes the
+# same number, because whoever writes has the turn until the end of the transaction.
 _APPEND = """
-    INSERT INTO events (recorded_timestamp, actor, verified, via, kind, schema, model_id, change_id, request_id, payload)
-    VALUES (max(?, coalesce((SELECT recorded_timestamp FROM events ORDER BY position DESC LIMIT 1), 0)),
-        ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO events (recorded_timestamp, actor, verified, via, kind, schema, model_id, change_id, request_id, payload
+        /*postgres , position*/)
+    VALUES (/*sqlite*/max/*postgres greatest*/
+            (?, coalesce((SELECT recorded_timestamp FROM events ORDER BY position DESC LIMIT 1), 0)),
+        ?, ?, ?, ?, ?, ?, ?, ?, ?
+        /*postgres , (SELECT coalesce(max(position), 0) + 1 FROM events)*/)
 """
 
 
@@ -144,14 +150,20 @@ def recent_of_version(tx: Transaction, *, model_id: int, version: int, limit: in
         SELECT {_COLUMNS} FROM (
             SELECT {_COLUMNS} FROM events WHERE model_id = :model_id ORDER BY position DESC LIMIT :within
         ) AS newest
-        WHERE json_extract(payload, '$.version') = :version
-            OR (kind = 'alias.moved'
-                AND (json_extract(payload, '$.from') = :version OR json_extract(payload, '$.to') = :version))
+        WHERE {_named("version")} = :version
+            OR (kind = 'alias.moved' AND ({_named("from")} = :version OR {_named("to")} = :version))
         ORDER BY position DESC LIMIT :limit
         """,
         {"model_id": model_id, "version": version, "limit": limit, "within": within},
     )
     return [_from_row(row) for row in rows]
+
+
+def _named(field: str) -> str:
+    """The number that a payload has for a field. Both spell it their own way; `->>` of both would be text on one."""
+    return (
+        f"/*sqlite*/json_extract(payload, '$.{field}')/*postgres cast(cast(payload AS json) ->> '{field}' AS bigint)*/"
+    )
 
 
 def live_names(tx: Transaction, model_ids: Iterable[int]) -> dict[int, str]:
@@ -170,8 +182,11 @@ def live_versions(tx: Transaction, pairs: Iterable[tuple[int, int]]) -> set[tupl
     """Those of the pairs of model id and version number that are not deleted."""
     rows = tx.all(
         """
-        SELECT v.model_id, v.number FROM json_each(:pairs) AS pair
-        JOIN versions v ON v.model_id = json_extract(pair.value, '$[0]') AND v.number = json_extract(pair.value, '$[1]')
+        SELECT v.model_id, v.number
+        FROM /*sqlite*/json_each(:pairs)/*postgres json_array_elements(cast(:pairs AS json))*/ AS pair
+        JOIN versions v
+            ON v.model_id = /*sqlite*/json_extract(pair.value, '$[0]')/*postgres cast(pair.value ->> 0 AS bigint)*/
+            AND v.number = /*sqlite*/json_extract(pair.value, '$[1]')/*postgres cast(pair.value ->> 1 AS bigint)*/
         WHERE v.deleted_timestamp IS NULL
         """,
         {"pairs": _encode(list(pairs)).decode()},

@@ -7,11 +7,12 @@ from typing import Any
 
 from modelkeep.domain import experiments, lifecycle
 from modelkeep.domain.experiments import Experiment
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.database import Row, Transaction
 
 COLUMNS = """
     e.id, e.name, e.artifact_location, e.lifecycle_stage, e.creation_time, e.last_update_time,
-    (SELECT json_group_array(json_array(t.key, t.value)) FROM experiment_tags t WHERE t.experiment_id = e.id)
+    (SELECT json_group_array(json_array(t.key, t.value) /*postgres ORDER BY t.key*/) FROM experiment_tags t
+        WHERE t.experiment_id = e.id)
 """
 _WIDTH = 7
 _SEEN_IN = {
@@ -52,7 +53,9 @@ def insert(tx: Transaction, name: str, now: int, experiment_id: int | None = Non
     row = tx.one(
         """
         INSERT INTO experiments (id, name, artifact_location, creation_time, last_update_time)
-        VALUES (:id, :name, '', :now, :now) RETURNING id
+        VALUES (
+            /*sqlite*/:id/*postgres coalesce(cast(:id AS bigint), (SELECT coalesce(max(id), 0) + 1 FROM experiments))*/,
+            :name, '', :now, :now) RETURNING id
         """,
         {"id": experiment_id, "name": name, "now": now},
     )

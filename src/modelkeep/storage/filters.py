@@ -7,7 +7,7 @@ an EXISTS, never a JOIN, so a row is never found twice. No part is ever NULL, so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from modelkeep.domain.filters import And, Comparison, Node, Not, Or, Scalar
@@ -15,25 +15,6 @@ from modelkeep.domain.searching import ATTRIBUTE, DATASET, METRIC, PARAM, TAG, V
 from modelkeep.domain.stages import NONE
 
 Parameters = dict[str, str | int | float]
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What differs between databases: matching text. The pattern is rewritten once, before it is bound."""
-
-    like: str
-    ilike: str
-    like_pattern: Callable[[str], str]
-
-
-def _as_glob(pattern: str) -> str:
-    special = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
-    return "".join(special.get(character, character) for character in pattern)
-
-
-# LIKE of SQLite ignores the case of ASCII letters unless a PRAGMA says otherwise; GLOB never does, and uses an index
-# for a fixed beginning. ILIKE ignores the case of ASCII letters only, as MLflow's does on SQLite.
-SQLITE = Dialect(like="{0} GLOB {1}", ilike="lower({0}) LIKE lower({1})", like_pattern=_as_glob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +105,6 @@ def locate(noun: str, kind: str, key: str) -> Column | Linked:
 @dataclass(slots=True)
 class _Compilation:
     noun: str
-    dialect: Dialect
     measured_on: str = ""
     parameters: Parameters = field(default_factory=dict)
 
@@ -138,7 +118,6 @@ def compile_filter(
     node: Node | None,
     noun: str,
     datasets: Sequence[tuple[str, str | None]] = (),
-    dialect: Dialect = SQLITE,
 ) -> tuple[str, Parameters]:
     """A condition that is true for the rows that meet a filter, and its parameters `f0`, `f1`, ….
 
@@ -147,7 +126,7 @@ def compile_filter(
         datasets: (name, digest or None) of the data sets on which a logged model's metrics must have been measured;
             without a metric in the filter, models that have any metric on one of them.
     """
-    compilation = _Compilation(noun, dialect)
+    compilation = _Compilation(noun)
     measured = [_measured_on(name, digest, compilation) for name, digest in datasets]
     compilation.measured_on = f" AND ({' OR '.join(measured)})" if measured else ""
     conditions = [] if node is None else [_render(node, compilation)]
@@ -248,16 +227,33 @@ def _exists(linked: Linked, leaf: Comparison, compilation: _Compilation) -> str:
 
 
 def _compare(sql: str, leaf: Comparison, compilation: _Compilation) -> str:
-    value, dialect = leaf.value, compilation.dialect
+    value = leaf.value
     assert value is not None
     if isinstance(value, tuple):
         names = ", ".join(compilation.bind(each) for each in value)
         return f"{sql} {leaf.operator} ({names})"
     if leaf.operator == "LIKE":
-        return dialect.like.format(sql, compilation.bind(dialect.like_pattern(str(value))))
+        return _like(sql, str(value), compilation)
     if leaf.operator == "ILIKE":
-        return dialect.ilike.format(sql, compilation.bind(value))
+        return _ilike(sql, compilation.bind(value))
     return f"{sql} {'<>' if leaf.operator == '!=' else leaf.operator} {compilation.bind(value)}"
+
+
+def _like(sql: str, pattern: str, compilation: _Compilation) -> str:
+    # LIKE of SQLite ignores the case of ASCII letters unless a PRAGMA says otherwise; GLOB never does, and uses an index
+    # for a fixed beginning. LIKE of PostgreSQL has an escape character unless told that it has none.
+    glob, like = compilation.bind(_as_glob(pattern)), compilation.bind(pattern)
+    return f"{sql} /*sqlite*/GLOB {glob}/*postgres LIKE {like} ESCAPE ''*/"
+
+
+def _as_glob(pattern: str) -> str:
+    special = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    return "".join(special.get(character, character) for character in pattern)
+
+
+def _ilike(sql: str, pattern: str) -> str:
+    # Ignores the case of ASCII letters only, as MLflow's does on SQLite: so does lower() of PostgreSQL in this collation.
+    return f"lower({sql}) LIKE lower({pattern}/*postgres COLLATE \"C\"*/)/*postgres ESCAPE ''*/"
 
 
 def pinned_name(node: Node | None) -> str | None:

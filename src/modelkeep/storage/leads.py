@@ -16,9 +16,9 @@ from modelkeep.domain.filters import And, Comparison, Node, Not, Or, Scalar
 from modelkeep.domain.searching import ATTRIBUTE, DATASET, METRIC, PARAM, TAG
 from modelkeep.domain.stages import NONE
 from modelkeep.domain.versions import READY
+from modelkeep.storage.database import Transaction
 from modelkeep.storage.filters import Parameters, beginning, pinned_name
 from modelkeep.storage.ordering import CompiledOrder
-from modelkeep.storage.sqlite import Transaction
 
 # Sorting so many rows, each fetched by its key, takes about as long as walking them.
 FEW = 10_000

@@ -9,7 +9,7 @@ from typing import Any
 from modelkeep.domain import logged_models
 from modelkeep.domain.logged_models import LoggedModel
 from modelkeep.domain.metrics import Metric, Point
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 # Logged model, name and digest of the data set it was measured on (empty for none), and the point.
 Measured = tuple[str, str, str, Point]
@@ -61,17 +61,19 @@ def with_data(tx: Transaction, found: list[LoggedModel]) -> list[LoggedModel]:
     parameters = {"ids": json.dumps(list(by_id))}
     condition = "logged_model_id IN (SELECT value FROM json_each(:ids))"
     for model_id, key, value in tx.all(
-        f"SELECT logged_model_id, key, value FROM logged_model_tags WHERE {condition}", parameters
+        f"SELECT logged_model_id, key, value FROM logged_model_tags WHERE {condition} ORDER BY logged_model_id, key",
+        parameters,
     ):
         by_id[model_id].tags.append((key, value))
     for model_id, key, value in tx.all(
-        f"SELECT logged_model_id, key, value FROM logged_model_params WHERE {condition}", parameters
+        f"SELECT logged_model_id, key, value FROM logged_model_params WHERE {condition} ORDER BY logged_model_id, key",
+        parameters,
     ):
         by_id[model_id].params.append((key, value))
     for model_id, key, value, is_nan, timestamp, step, run_id, name, digest in tx.all(
         f"""
         SELECT logged_model_id, key, value, is_nan, timestamp, step, run_id, dataset_name, dataset_digest
-        FROM logged_model_metrics WHERE {condition} ORDER BY logged_model_id, key, timestamp, step, run_id
+        FROM logged_model_metrics WHERE {condition} ORDER BY logged_model_id, key, timestamp, step, run_id, dataset_name, dataset_digest
         """,
         parameters,
     ):

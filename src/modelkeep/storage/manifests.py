@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from modelkeep.domain.artifacts import Artifact, Entry
 from modelkeep.domain.manifests import Manifest, ManifestFile, Pin
+from modelkeep.domain.texts import INT64_MAX
 from modelkeep.storage import artifacts, bulk
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 _PIN = "p.id, p.digest, p.files, p.size"
 _LIVE = "v.deleted_timestamp IS NULL AND m.deleted_timestamp IS NULL"
@@ -46,7 +47,7 @@ def find_pin(tx: Transaction, model_id: int, number: int) -> Pin | None:
     return None if row is None else Pin(*row)
 
 
-def files(tx: Transaction, manifest_id: int, after: str = "", limit: int = -1) -> list[ManifestFile]:
+def files(tx: Transaction, manifest_id: int, after: str = "", limit: int = INT64_MAX) -> list[ManifestFile]:
     """Files of a manifest in the order of their paths, those after a path, at most `limit`."""
     rows = tx.all(
         """

@@ -7,8 +7,9 @@ from operator import itemgetter
 from typing import Any
 
 from modelkeep.domain.metrics import Metric, Point
+from modelkeep.domain.texts import INT64_MAX
 from modelkeep.storage import bulk
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.database import Row, Transaction
 
 _NAN = float("nan")
 # (step, timestamp, value) of a point.
@@ -78,7 +79,7 @@ def history(
     Args:
         after: the `place` of the point before.
     """
-    parameters: dict[str, Any] = {"run_id": run_id, "key": key, "limit": -1 if limit is None else limit}
+    parameters: dict[str, Any] = {"run_id": run_id, "key": key, "limit": INT64_MAX if limit is None else limit}
     condition = ""
     if after is not None:
         condition = "AND (m.timestamp, m.step, m.value, m.is_nan) > (:after0, :after1, :after2, :after3)"
@@ -136,7 +137,8 @@ def outline(tx: Transaction, run_id: str, key: str, size: int) -> list[float]:
             SELECT CASE WHEN is_nan = 0 THEN m.value END FROM metrics m
             WHERE m.series = :series AND m.timestamp >= moment.value
             ORDER BY m.timestamp, m.step, m.value, m.is_nan LIMIT 1)
-        FROM json_each(:moments) AS moment
+        FROM /*sqlite*/json_each(:moments) AS moment/*postgres
+            (SELECT cast(json_array_elements_text(cast(:moments AS json)) AS bigint) AS value) AS moment*/
         """,
         {"series": series, "moments": json.dumps(moments)},
     )
@@ -156,7 +158,7 @@ def sample(tx: Transaction, run_id: str, key: str, size: int, steps: tuple[int, 
         WITH placed AS (
             SELECT m.value, m.timestamp, m.step, m.is_nan,
                 row_number() OVER (ORDER BY m.step, m.timestamp, m.value, m.is_nan) AS place,
-                ntile(:size) OVER (ORDER BY m.step, m.timestamp, m.value, m.is_nan) AS part,
+                ntile(CAST(:size AS integer)) OVER (ORDER BY m.step, m.timestamp, m.value, m.is_nan) AS part,
                 count(*) OVER () AS total
             FROM {_OF_KEY} {"AND m.step BETWEEN :first AND :last" if steps else ""}
         ), spread AS (

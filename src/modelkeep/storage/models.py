@@ -9,12 +9,12 @@ import msgspec
 from modelkeep.domain import models
 from modelkeep.domain.models import Model
 from modelkeep.storage import versions
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.database import Row, Transaction
 
 COLUMNS = """
     m.id, m.name, m.description, m.user_id, m.creation_timestamp, m.last_updated_timestamp, m.deleted_timestamp,
-    (SELECT json_group_array(json_array(t.key, t.value)) FROM model_tags t WHERE t.model_id = m.id),
-    (SELECT json_group_array(json_array(a.alias, a.number)) FROM aliases a WHERE a.model_id = m.id)
+    (SELECT json_group_array(json_array(t.key, t.value) /*postgres ORDER BY t.key*/) FROM model_tags t WHERE t.model_id = m.id),
+    (SELECT json_group_array(json_array(a.alias, a.number) /*postgres ORDER BY a.alias*/) FROM aliases a WHERE a.model_id = m.id)
 """
 
 

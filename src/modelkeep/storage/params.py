@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from modelkeep.storage import bulk
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 
 def insert(tx: Transaction, run_id: str, params: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from modelkeep.domain.metrics import Metric
 from modelkeep.domain.runs import Run
 from modelkeep.domain.tags import Tag
 from modelkeep.storage import bulk
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 COLUMNS = """
     r.id, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri,
@@ -34,14 +34,20 @@ _SEEN_IN = {
 # What a run logged, each kind as one JSON text: every row more would be one more step, at which apsw gives up Python's
 # global lock. SQLite writes a REAL with the digits that give the same double back.
 _LOGGED = """
-    (SELECT json_group_array(json_array(key, value)) FROM run_tags WHERE run_id = r.id),
-    (SELECT json_group_array(json_array(key, value)) FROM params WHERE run_id = r.id),
-    (SELECT json_group_array(json_array(key, value, timestamp, step, is_nan)) FROM latest_metrics WHERE run_id = r.id),
-    (SELECT json_group_array(json_array(direction, model_id, step)) FROM run_models WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(key, value) /*postgres ORDER BY key*/) FROM run_tags WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(key, value) /*postgres ORDER BY key*/) FROM params WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(key, value, timestamp, step, is_nan) /*postgres ORDER BY key*/)
+        FROM latest_metrics WHERE run_id = r.id),
+    (SELECT json_group_array(json_array(direction, model_id, step) /*postgres ORDER BY direction, model_id, step*/)
+        FROM run_models WHERE run_id = r.id),
     (SELECT json_group_array(json_array(d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
-            json((SELECT json_group_array(json_array(t.key, t.value)) FROM run_dataset_tags t
-                WHERE t.run_id = i.run_id AND t.dataset_id = i.dataset_id))))
+            json((SELECT json_group_array(json_array(t.key, t.value) /*postgres ORDER BY t.key*/) FROM run_dataset_tags t
+                WHERE t.run_id = i.run_id AND t.dataset_id = i.dataset_id))) /*postgres ORDER BY d.id*/)
         FROM run_datasets i JOIN datasets d ON d.id = i.dataset_id WHERE i.run_id = r.id)
+"""
+_GIVEN = """
+    /*sqlite*/(SELECT value AS id FROM json_each(:ids)) AS r
+    /*postgres json_array_elements_text(cast(:ids AS json)) AS r (id)*/
 """
 _NOTHING = "[]"
 _TEXTS = msgspec.json.Decoder(list[tuple[str, str]])
@@ -89,7 +95,7 @@ def with_data(tx: Transaction, found: list[Run]) -> list[Run]:
     if found:
         by_id = {run.id: run for run in found}
         for run_id, *logged in tx.all(
-            f"SELECT r.id, {_LOGGED} FROM (SELECT value AS id FROM json_each(:ids)) AS r",
+            f"SELECT r.id, {_LOGGED} FROM {_GIVEN}",
             {"ids": json.dumps(list(by_id))},
         ):
             _fill(by_id[run_id], logged)

@@ -16,6 +16,8 @@ from typing import Any
 import apsw
 
 from modelkeep.domain.errors import ModelkeepError, OutOfSpace, Unavailable
+from modelkeep.storage.claims import Claim
+from modelkeep.storage.database import Parameters, Row
 from modelkeep.storage.reserve import Reserve
 from modelkeep.storage.turnstile import Turnstile
 
@@ -40,9 +42,6 @@ _PRAGMAS = """
     PRAGMA temp_store = MEMORY;
     PRAGMA journal_size_limit = 67108864;
 """
-
-Parameters = dict[str, Any]
-Row = tuple[Any, ...]
 
 
 class Transaction:
@@ -77,7 +76,11 @@ class Database:
     Args:
         folder: the data folder, which exists.
         busy_milliseconds: how long a reader waits for SQLite's own locks.
+    Attributes:
+        answers_at_once: a statement is answered without waiting for another machine, so an event loop may ask.
     """
+
+    answers_at_once = True
 
     def __init__(self, folder: Path, busy_milliseconds: int = 5000):
         self.path = folder / FILE_NAME
@@ -86,6 +89,7 @@ class Database:
         self._busy_milliseconds = busy_milliseconds
         self._turnstile = Turnstile(folder)
         self._reserve = Reserve(folder)
+        self._chores = Claim(folder / "background.lock")
         self._lock = threading.Lock()
         self._writer = self._connect()
         self._writer.wal_autocheckpoint(0)
@@ -321,10 +325,20 @@ class Database:
 
     # Life ---------------------------------------------------------------------------------------------------
 
-    @property
-    def broken(self) -> str | None:
-        """Why writing has stopped, or None."""
-        return self._broken
+    def explain(self, error: BaseException) -> BaseException:
+        """What a failure of SQLite means for the caller; anything unforeseen comes back as it is."""
+        return explain(error)
+
+    def problems(self) -> list[str]:
+        """Why writing does not go, as sentences; none when it does."""
+        return [self._broken] if self._broken else []
+
+    def claim_chores(self) -> bool:
+        """Whether this process is the one, of all on this database, that does the background work; never waits.
+
+        The claim ends with `close` or with the process. It may also be lost, so ask before each round of work.
+        """
+        return self._chores.try_take()
 
     def close(self) -> None:
         """Close every connection."""
@@ -334,6 +348,7 @@ class Database:
             self._readers.clear()
             self._turnstile.close()
             self._reserve.close()
+            self._chores.close()
 
 
 class _Reading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelkeep.domain.tokens import Token
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 _COLUMNS = "id, principal, role, creation_timestamp, revoked_timestamp"
 

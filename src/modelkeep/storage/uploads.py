@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelkeep.domain.uploads import OpenUpload
-from modelkeep.storage.sqlite import Transaction
+from modelkeep.storage.database import Transaction
 
 _COLUMNS = (
     "id, actor, path, size, digest, received, num_parts, part_size, secret, assembled_digest, completed_timestamp, "

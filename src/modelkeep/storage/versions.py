@@ -9,15 +9,16 @@ import msgspec
 from modelkeep.domain import versions
 from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.domain.versions import Version
-from modelkeep.storage.sqlite import Row, Transaction
+from modelkeep.storage.database import Row, Transaction
 
+# SQLite reads tags and aliases in the order of their keys, as they lie in the table, and would sort them again if told.
 COLUMNS = """
     v.model_id, m.name, v.number, v.current_stage, v.status, v.status_message, v.source, v.storage_location, v.run_id,
     v.run_link, v.logged_model_id, v.description, v.user_id, v.creation_timestamp, v.last_updated_timestamp,
     v.promoted_timestamp, v.deleted_timestamp,
-    (SELECT json_group_array(json_array(t.key, t.value)) FROM version_tags t
+    (SELECT json_group_array(json_array(t.key, t.value) /*postgres ORDER BY t.key*/) FROM version_tags t
         WHERE t.model_id = v.model_id AND t.number = v.number),
-    (SELECT json_group_array(a.alias) FROM aliases a WHERE a.model_id = v.model_id AND a.number = v.number)
+    (SELECT json_group_array(a.alias /*postgres ORDER BY a.alias*/) FROM aliases a WHERE a.model_id = v.model_id AND a.number = v.number)
 """
 _LIVE = "m.deleted_timestamp IS NULL AND v.deleted_timestamp IS NULL"
 _WIDTH = 19
@@ -111,7 +112,8 @@ def latest(tx: Transaction, model_ids: list[int]) -> list[Version]:
                 (SELECT s.number FROM versions s
                     WHERE s.model_id = ids.value AND s.deleted_timestamp IS NULL
                     ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)
-            FROM json_each(:model_ids) AS ids
+            FROM /*sqlite*/json_each(:model_ids) AS ids/*postgres
+                (SELECT cast(json_array_elements_text(cast(:model_ids AS json)) AS bigint) AS value) AS ids*/
             UNION ALL
             SELECT n.model_id,
                 (SELECT s.current_stage FROM versions s
@@ -125,6 +127,7 @@ def latest(tx: Transaction, model_ids: list[int]) -> list[Version]:
         SELECT {COLUMNS} FROM newest n
         JOIN models m ON m.id = n.model_id
         JOIN versions v ON v.model_id = n.model_id AND v.number = n.number
+        /*postgres ORDER BY n.model_id, n.stage DESC*/
         """,
         {"model_ids": msgspec.json.encode(model_ids).decode()},
     )

@@ -39,7 +39,7 @@ def start(registry: Registry, scrub_mb_per_second: int, collect_grace_hours: int
             Chore("the scrub", lambda stopping: _scrub(registry, rate, stopping), SCRUB_PAUSE_SECONDS),
             Chore("the second look", lambda stopping: look_again(registry, rate, stopping), COLLECT_SECONDS),
         ]
-    return Background(registry.folder, chores)
+    return Background(registry.database.claim_chores, chores)
 
 
 def _scrub(registry: Registry, rate: float, stopping: threading.Event) -> None:

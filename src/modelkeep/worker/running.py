@@ -1,21 +1,17 @@
-"""Runs the background work in one thread of one process of all that serve a data folder."""
+"""Runs the background work in one thread of one process of all that serve a database."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from modelkeep.blobs.hashing import Stopped
 
 log = logging.getLogger("modelkeep.worker")
 
-LOCK_NAME = "background.lock"
 # How soon another process takes over from one that died.
 ELECTION_SECONDS = 10.0
 STOP_SECONDS = 5.0
@@ -42,12 +38,12 @@ class Background:
     """A thread that does chores while this process is the one chosen for it.
 
     Args:
-        folder: the data folder; whoever holds the lock on a file in it does the work.
+        is_chosen: whether it is, without waiting; asked before each round, because the choice may be lost.
         chores: done one after the other, so they never compete.
     """
 
-    def __init__(self, folder: Path, chores: Sequence[Chore]):
-        self._folder = folder
+    def __init__(self, is_chosen: Callable[[], bool], chores: Sequence[Chore]):
+        self._is_chosen = is_chosen
         self._chores = chores
         self._stopping = threading.Event()
         # A daemon: a disk that hangs must not keep the server from ending.
@@ -62,17 +58,21 @@ class Background:
             log.error("the background work did not stop within %.0f seconds", STOP_SECONDS)
 
     def _run(self) -> None:
-        descriptor = os.open(self._folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        while not self._stopping.is_set():
+            if not self._may_work():
+                self._stopping.wait(ELECTION_SECONDS)
+                continue
+            self._do_what_is_due()
+            next_start = min(chore.next_start for chore in self._chores)
+            self._stopping.wait(max(0.0, next_start - time.monotonic()))
+
+    def _may_work(self) -> bool:
         try:
-            while not _try_lock(descriptor):
-                if self._stopping.wait(ELECTION_SECONDS):
-                    return
-            while not self._stopping.is_set():
-                self._do_what_is_due()
-                next_start = min(chore.next_start for chore in self._chores)
-                self._stopping.wait(max(0.0, next_start - time.monotonic()))
-        finally:
-            os.close(descriptor)
+            return self._is_chosen()
+        except Exception:
+            # A database that is away comes back; until then nobody can be chosen.
+            log.exception("it could not be found out which process does the background work")
+            return False
 
     def _do_what_is_due(self) -> None:
         for chore in self._chores:
@@ -86,11 +86,3 @@ class Background:
                 # A full disk or a busy database passes; the next round tries again.
                 log.exception("%s failed", chore.name)
             chore.next_start = time.monotonic() + chore.seconds
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
