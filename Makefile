@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .PHONY: serve test lint docs bench compat soak clean
+.PHONY: serve test lint docs bench growth soak clean
 
 serve: $(VENV)/server
 	$(BIN)/modelkeep serve $(ARGS)
@@ -31,6 +32,8 @@ bench: $(VENV)/dev
 # Four more environments of about 500 MB each, in .venv-compat.
 compat: $(VENV)/dev
 	$(BIN)/python -m compat $(ARGS)
+growth: $(VENV)/dev
+	$(BIN)/python -m bench.growth $(ARGS)
 
 soak: $(VENV)/dev
 	MODELKEEP_SOAK=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 $(ARGS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-import modelkeep.storage.migrations as migrations
+from modelkeep.storage import schema
 
 TEXTS = ["", "a", "A", "b", "aB", "a b", "it's", '"q"', "100%", "a_b", "*", "?", "[x]", "x", "é", "É", "日本", "a\nb"]
 NUMBERS = [-1.0, 0.0, 0.5, 2.0, 1e300, float("nan")]
@@ -63,10 +63,12 @@ class Library:
 
 
 def open_empty(path: Path) -> apsw.Connection:
-    """A new file with the tables of the migration."""
+    """A new file with the tables of today."""
     connection = apsw.Connection(str(path))
-    script = Path(str(migrations.__file__)).with_name("0001.sqlite.sql").read_text(encoding="utf-8")
-    connection.execute(script)
+    # As every connection of `storage.sqlite`: it changes which indexes a bound value may use.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    for _, script in schema.migrations():
+        connection.execute(script)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
@@ -228,6 +230,7 @@ class _Builder:
         )
         values = dict(row.attributes)
         values.pop("name")
+        updated = {"last_updated_timestamp": values["last_updated_timestamp"]}
         self.insert(
             "versions",
             model_id=model.id,
@@ -238,12 +241,12 @@ class _Builder:
             **values,
         )
         for key, value in row.tags.items():
-            self.insert("version_tags", model_id=model.id, number=number, key=key, value=value)
+            self.insert("version_tags", model_id=model.id, number=number, key=key, value=value, **updated)
         if deleted:
             return
         for alias in ("champion", "Champion", "x"):
             if alias not in model.aliases and self.chance.random() < 0.3:
-                self.insert("aliases", model_id=model.id, alias=alias, number=number)
+                self.insert("aliases", model_id=model.id, alias=alias, number=number, **updated)
                 model.aliases.append(alias)
                 row.aliases.append(alias)
         model.stages.append(row.attributes["current_stage"])
