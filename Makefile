@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: serve test lint docs bench compat soak clean
-.PHONY: serve test lint docs bench growth soak clean
+.PHONY: serve test lint docs bench growth compat soak clean
 
 serve: $(VENV)/server
 	$(BIN)/modelkeep serve $(ARGS)
@@ -32,6 +31,7 @@ bench: $(VENV)/dev
 # Four more environments of about 500 MB each, in .venv-compat.
 compat: $(VENV)/dev
 	$(BIN)/python -m compat $(ARGS)
+
 growth: $(VENV)/dev
 	$(BIN)/python -m bench.growth $(ARGS)
 
