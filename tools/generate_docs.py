@@ -10,7 +10,8 @@ from modelkeep.api.table import CALLS
 from modelkeep.cli.serve import default_text, environment_name
 from modelkeep.config import Settings
 from modelkeep.domain.events import KINDS
-from modelkeep.domain.searching import VOCABULARIES, Vocabulary
+from modelkeep.domain.searching import ATTRIBUTE, DATASET, VOCABULARIES, Vocabulary
+from modelkeep.storage import leads
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -108,6 +109,10 @@ def searching() -> str:
         "- Compare with `=`, `!=`, `IN (…)`, `NOT IN (…)`; text also with `LIKE` and `ILIKE` (`%` and `_`; `ILIKE` ignores",
         "  the case of ASCII letters), numbers with `<`, `<=`, `>`, `>=`; what may be absent with `IS NULL`, `IS NOT NULL`.",
         "- Text is quoted with `'…'` or `\"…\"`; a key with spaces or dots after its prefix with backticks: ``tags.`a b` ``.",
+        "- A search reads its rows in order until the page is full, unless a comparison that must hold (not one under a",
+        "  `NOT`, nor beside one without an index in an `OR`) has an index, and few rows meet it: then it reads only them.",
+        "  Without an index, a filter that few rows meet reads all of them. An index finds values by `=`, `IN`, a `LIKE` that",
+        "  begins with a text, and for numbers by order; of the rest it finds those that have the key.",
         "- At most 100 comparisons, 1,000 values in an `IN`, 16 KiB altogether.",
         "",
         "```python",
@@ -126,18 +131,28 @@ def _vocabulary(vocabulary: Vocabulary) -> list[str]:
         "",
         f"Pages hold {vocabulary.default_results:,} by default, at most {vocabulary.most_results:,}.",
         "",
-        "| key | type | also written | may order |",
-        "|---|---|---|---|",
+        "| key | type | also written | may order | index |",
+        "|---|---|---|---|---|",
     ]
     for term in dict.fromkeys(vocabulary.attributes.values()):
         also = ", ".join(f"`{name}`" for name in term.also)
-        lines.append(f"| `{term.name}` | {term.type} | {also} | {'yes' if term.sortable else ''} |")
+        lines.append(
+            f"| `{term.name}` | {term.type} | {also} | {'yes' if term.sortable else ''} | {_index(vocabulary, ATTRIBUTE, term.name)} |"
+        )
     for kind, term in vocabulary.kinds.items():
         prefixes = ", ".join(f"`{prefix}.<key>`" for prefix, of in vocabulary.prefixes.items() if of == kind)
-        lines.append(f"| {prefixes} | {term.type} | | {'yes' if term.sortable else ''} |")
+        lines.append(
+            f"| {prefixes} | {term.type} | | {'yes' if term.sortable else ''} | {_index(vocabulary, kind, '')} |"
+        )
     for name in vocabulary.datasets:
-        lines.append(f"| `dataset.{name}` | text | `datasets.{name}` | |")
+        lines.append(f"| `dataset.{name}` | text | `datasets.{name}` | | {_index(vocabulary, DATASET, name)} |")
     return lines
+
+
+def _index(vocabulary: Vocabulary, kind: str, key: str) -> str:
+    if (vocabulary.noun, key) in leads.WALKED:
+        return "in one experiment"
+    return "yes" if leads.has_index(vocabulary.noun, kind, key) else ""
 
 
 PAGES = {"settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
