@@ -26,7 +26,7 @@ filtered = click.option(
 ordered = click.option(
     "--order-by", "order_by", multiple=True, metavar="KEY", help="Key to order by, as in 'name DESC'. Repeatable."
 )
-limited = click.option("--limit", type=click.IntRange(min=1), help="At most so many. [default: all]")
+limited = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many. [default: all]")
 
 
 def connected(*, makes: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -69,6 +69,8 @@ def connect(uri: str | None, *, makes: bool = False) -> Client:
             f"There is no registry in the folder '{folder}'. Name one with --uri or MODELKEEP_URI: the address of a server, "
             "as in http://127.0.0.1:5000, or a data folder."
         )
+    # For the functions of the SDK that take no client.
+    connections.choose(place)
     return Client(place)
 
 

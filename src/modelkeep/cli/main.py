@@ -21,11 +21,18 @@ COMMANDS = {
     "versions": "versions.versions",
     "alias": "aliases.alias",
     "stage": "stages.stage",
+    "register": "register.register",
+    "verify": "verify.verify",
+    "runs": "runs.runs",
+    "experiments": "experiments.experiments",
+    "events": "events.events",
+    "doctor": "doctor.doctor",
     "serve": "serve.serve",
     "tokens": "tokens.tokens",
     "backup": "backup.backup",
     "restore": "restore.restore",
     "fsck": "fsck.fsck",
+    "completion": "completion.completion",
 }
 
 

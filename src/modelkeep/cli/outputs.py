@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -105,6 +106,17 @@ def size_text(size: int) -> str:
 def said(text: str) -> None:
     """Print a sentence about what was done."""
     click.echo(cell(text))
+
+
+def said_in_cells(values: Iterable[Any]) -> None:
+    """Print one line of cells, as `table` does in a pipe."""
+    click.echo("\t".join(cell(value) for value in values))
+
+
+def colored(text: str, color: str) -> str:
+    """A text in a color, unless NO_COLOR (https://no-color.org) or a terminal without colors speaks against it."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain else click.style(text, fg=color)
 
 
 def confirm(question: str, is_sure: bool) -> None:
