@@ -32,12 +32,13 @@ _CAREFUL_BATCHES = 16
 # it is ours: SQLite's automatic one keeps a failed sync to itself.
 _CHECKPOINT_PAGES = 1000
 
-# Measured: other cache and mmap sizes change throughput by less than 15%.
+# Measured: other cache and mmap sizes change throughput of a small registry by less than 15%. Of a million versions the
+# inner pages of the trees do not fit into 16 MB: a read of one then took 49 µs instead of 40. Memory is taken as needed.
 _PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
-    PRAGMA cache_size = -16000;
+    PRAGMA cache_size = -64000;
     PRAGMA mmap_size = 0;
     PRAGMA temp_store = MEMORY;
     PRAGMA journal_size_limit = 67108864;
