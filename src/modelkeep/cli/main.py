@@ -1,36 +1,116 @@
-"""The `modelkeep` command."""
+"""The `modelkeep` command. A noun's module is imported when the noun is named, so that none pays for another."""
 
 from __future__ import annotations
 
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
-from modelkeep.cli.backup import backup
-from modelkeep.cli.fsck import fsck
-from modelkeep.cli.restore import restore
-from modelkeep.cli.serve import serve
-from modelkeep.cli.tokens import tokens
+from modelkeep.cli import codes
 from modelkeep.domain.errors import ModelkeepError
 from modelkeep.version import VERSION
 
+# Where each command is; `modelkeep --help` lists them in this order.
+COMMANDS = {
+    "models": "models.models",
+    "versions": "versions.versions",
+    "alias": "aliases.alias",
+    "stage": "stages.stage",
+    "serve": "serve.serve",
+    "tokens": "tokens.tokens",
+    "backup": "backup.backup",
+    "restore": "restore.restore",
+    "fsck": "fsck.fsck",
+}
+
 
 class Commands(click.Group):
-    """A group whose commands end with one line on standard error when something is wrong."""
+    """A group that loads a command when it is used, and ends with one line and a code when something is wrong."""
 
-    def invoke(self, context: click.Context) -> object:
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names of every command."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of a name, or None."""
+        place = COMMANDS.get(name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(".")
+        command: click.Command = getattr(importlib.import_module(f"modelkeep.cli.{module}"), attribute)
+        return command
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command that was named, and turn what went wrong into a line and a code."""
         try:
-            return super().invoke(context)
+            result = super().invoke(context)
+            sys.stdout.flush()
+            return result
         except ModelkeepError as error:
-            raise click.ClickException(error.message) from None
+            raise Failed(error.message, codes.of(error)) from None
+        except KeyboardInterrupt:
+            context.exit(codes.INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise Failed(str(error), codes.REFUSED) from None
+            # Whoever reads this has read enough, as `head` does. What is still buffered goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(codes.OK)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line and exit with its code, or return it when `standalone_mode` is off."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        try:
+            code = super().main(args, prog_name, complete_var, False, **extra)
+            sys.exit(code if isinstance(code, int) else codes.OK)
+        except click.Abort:
+            _say("Nothing was done.")
+            sys.exit(codes.REFUSED)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "modelkeep"
+            _say(f"{error.format_message()} See `{command} --help`.")
+            sys.exit(codes.USAGE)
+        except click.ClickException as error:
+            _say(error.format_message())
+            sys.exit(error.exit_code)
+        except Failed as error:
+            _say(str(error))
+            sys.exit(error.code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+class Failed(Exception):
+    """What went wrong in a command, and the code that it ends with."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code
+
+
+def _say(message: str) -> None:
+    """One line on standard error, whatever is in the message."""
+    text = " ".join(message.split())
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    click.echo(f"Error: {shown}", err=True)
+
+
+@click.group("modelkeep", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="modelkeep")
 def main() -> None:
-    """A model registry that speaks MLflow's API."""
+    """A model registry that speaks MLflow's API.
 
-
-main.add_command(fsck)
-main.add_command(backup)
-main.add_command(restore)
-main.add_command(serve)
-main.add_command(tokens)
+    Commands that talk to a registry take its address from --uri, else from MODELKEEP_URI; a server's token from
+    MODELKEEP_TOKEN.
+    """
