@@ -243,7 +243,7 @@ def explain(error: BaseException) -> BaseException:
         return Unavailable("The change met another one in the database. Nothing of it was kept; try again.")
     if isinstance(error, errors.ProgramLimitExceeded):
         return Invalid("A value is too long to be stored in the database. Shorten it.")
-    if isinstance(error, (psycopg.DataError, UnicodeEncodeError)):
+    if isinstance(error, (psycopg.DataError, UnicodeEncodeError, OverflowError)):
         return Invalid(
             "A value cannot be stored in the database: text may hold no NUL character and no lone surrogate, and a "
             "number must fit its column."
