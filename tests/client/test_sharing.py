@@ -7,6 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 import modelkeep
 from tests.support.servers import start_server
 
@@ -105,3 +107,25 @@ def test_a_forked_program_opens_files_of_its_own(client, model):
     with os.fdopen(reading) as answer:
         assert answer.read() == "2"
     assert client.create_model_version(model, "s3://bucket/model").version == "3"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files where Linux lists them")
+def test_threads_that_end_leave_no_open_files(tmp_path):
+    client = modelkeep.connect(tmp_path / "data")
+    client.create_registered_model("churn")
+
+    def open_files():
+        links = (os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
+        return sum(str(tmp_path) in os.readlink(link) for link in links if os.path.lexists(link))
+
+    def read_in_a_thread():
+        thread = threading.Thread(target=client.get_registered_model, args=("churn",))
+        thread.start()
+        thread.join()
+
+    read_in_a_thread()
+    before = open_files()
+    for _ in range(20):
+        read_in_a_thread()
+    assert open_files() == before
+    client.transport.close()
