@@ -19,7 +19,7 @@ _PLACES = {
     "MlflowClient": "client.client:Client",
     "connect": "client.client:connect",
 }
-_MODULES = ("tracking",)
+_MODULES = ("models", "pyfunc", "sklearn", "tracking")
 
 __all__ = ["__version__", *_PLACES, *_MODULES]
 
