@@ -33,7 +33,10 @@ _PREPARE_AFTER = 3
 _PREPARED_STATEMENTS = 500
 _TAKE_SECONDS = 5.0
 
+# Compiling a statement takes longer than any of ours: a model with its newest versions took 70 to 180 ms with it, and 2 to
+# 24 ms without.
 _SETTINGS = f"""
+    SET jit = off;
     SET lock_timeout = '{LOCK_SECONDS}s';
     SET statement_timeout = '{STATEMENT_SECONDS}s';
     SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s';
@@ -248,7 +251,7 @@ def explain(error: BaseException) -> BaseException:
         return Unavailable("The change met another one in the database. Nothing of it was kept; try again.")
     if isinstance(error, errors.ProgramLimitExceeded):
         return Invalid("A value is too long to be stored in the database. Shorten it.")
-    if isinstance(error, (psycopg.DataError, UnicodeEncodeError)):
+    if isinstance(error, (psycopg.DataError, UnicodeEncodeError, OverflowError)):
         return Invalid(
             "A value cannot be stored in the database: text may hold no NUL character and no lone surrogate, and a "
             "number must fit its column."
