@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from modelkeep.api.errors import EndpointNotFound
-from modelkeep.client import addresses, downloads, uploads
+from modelkeep.client import addresses, downloads, logged_models, uploads
 from modelkeep.client.entities import FileInfo, LoggedModel, file_info
 from modelkeep.client.versions import resolve
 from modelkeep.domain.artifacts import join, root_of
@@ -199,22 +198,10 @@ def download(
         return downloads.fetch(client.transport, place, wanted, dst_path)
     except downloads.Missing:
         # Since MLflow 3 a model is written beside its run, and read under the run's address too.
-        found = _written_by(client, run.info.experiment_id, named.run_id, wanted.partition("/")[0])
+        found = logged_models.find_of_run(client, named.run_id, wanted.partition("/")[0]) if wanted else None
         if found is None:
             raise
         return downloads.fetch(client.transport, _root(found), wanted.partition("/")[2], dst_path)
-
-
-def _written_by(client: Client, experiment_id: str, run_id: str, name: str) -> LoggedModel | None:
-    if not name:
-        return None
-    try:
-        found = client.search_logged_models(
-            [experiment_id], f"source_run_id='{run_id}' AND name='{name}'", max_results=1
-        )
-    except (EndpointNotFound, Invalid):  # MLflow before 3, or a path that no logged model is named like
-        return None
-    return found[0] if found else None
 
 
 def _download_version(client: Client, version: Any, dst_path: str | None, path: str) -> Path:

@@ -6,7 +6,6 @@ through the same conversion as a request's, and the verb's result through the sa
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -19,6 +18,7 @@ import msgspec
 from modelkeep.api.arguments import complete, convert
 from modelkeep.api.call import Call
 from modelkeep.client.calls import BY_VERB, Progress
+from modelkeep.client.contexts import user_name
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, OutOfSpace
 
@@ -189,16 +189,3 @@ def _on_reserve(registry: Registry, actor: Actor, work: Callable[[], Any]) -> An
     if job.error is not None:
         raise job.error
     return job.result
-
-
-def user_name() -> str:
-    """The name of the user of the operating system, or the number where there is no name."""
-    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        if name := os.environ.get(variable):
-            return name
-    try:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):
-        return f"user {os.getuid()}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from modelkeep.api.errors import EndpointNotFound
 from modelkeep.client.entities import LoggedModel, PagedList, logged_model
 from modelkeep.client.values import tag_list, text
+from modelkeep.domain.errors import Invalid
 
 if TYPE_CHECKING:
     from modelkeep.client.client import Client
@@ -79,6 +81,16 @@ def search(
         page_token=page_token,
     )
     return PagedList([logged_model(shape) for shape in reply.models], reply.next_page_token)
+
+
+def find_of_run(client: Client, run_id: str, name: str) -> LoggedModel | None:
+    """The newest logged model that a run wrote under a name, or None."""
+    experiment_id = client.get_run(run_id).info.experiment_id
+    try:
+        found = search(client, [experiment_id], f"source_run_id='{run_id}' AND name='{name}'", max_results=1)
+    except (EndpointNotFound, Invalid):  # MLflow before 3, or what no logged model is named like
+        return None
+    return found[0] if found else None
 
 
 def log_params(client: Client, model_id: str, params: dict[str, str]) -> None:

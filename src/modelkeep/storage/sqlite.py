@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ class Database:
         self.spoiled = False
         self._broken: str | None = None
         self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
+        # Weakly: a thread's connection goes with the thread, and programs that embed this may start many.
+        self._readers: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._readers_lock = threading.Lock()
 
     def _connect(self) -> apsw.Connection:
@@ -139,7 +141,7 @@ class Database:
             connection.execute("PRAGMA query_only = ON")
             # Not the writer's lock: an event loop may be waiting to run the batch that holds it.
             with self._readers_lock:
-                self._readers.append(connection)
+                self._readers.add(connection)
             reading = self._local.reading = _Reading(Transaction(connection), connection)
             self._local.statement = _Reading(reading.transaction, None)
         return reading
