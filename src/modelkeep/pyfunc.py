@@ -2,6 +2,6 @@
 
 from modelkeep.flavors.predictors import PythonModel, PythonModelContext
 from modelkeep.flavors.pyfunc import PyFuncModel, load_model
-from modelkeep.flavors.python_models import save_model
+from modelkeep.flavors.python_models import log_model, save_model
 
-__all__ = ["PyFuncModel", "PythonModel", "PythonModelContext", "load_model", "save_model"]
+__all__ = ["PyFuncModel", "PythonModel", "PythonModelContext", "load_model", "log_model", "save_model"]

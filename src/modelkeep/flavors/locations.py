@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +29,9 @@ def opened(uri: str | os.PathLike[str], dst_path: str | None = None) -> Iterator
     try:
         yield folder
     finally:
-        if is_temporary:
-            shutil.rmtree(_top(folder), ignore_errors=True)
+        # Code that came with the model may be imported at any time.
+        if is_temporary and not any(Path(each).is_relative_to(_top(folder)) for each in sys.path):
+            delete(folder)
 
 
 def fetch(uri: str | os.PathLike[str], dst_path: str | None = None) -> tuple[Path, bool]:
@@ -37,11 +39,16 @@ def fetch(uri: str | os.PathLike[str], dst_path: str | None = None) -> tuple[Pat
     address = os.fspath(uri)
     if not address.startswith(_REMOTE):
         return _local(address), False
-    from modelkeep.client.client import Client
+    from modelkeep.client import active
 
     if dst_path is not None:
-        return Client().download_uri(address, dst_path), False
-    return Client().download_uri(address, tempfile.mkdtemp(prefix=_PREFIX)), True
+        return active.client().download_uri(address, dst_path), False
+    temporary = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    try:
+        return active.client().download_uri(address, str(temporary)), True
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 _PREFIX = "modelkeep-model-"

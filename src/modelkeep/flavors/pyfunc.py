@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from modelkeep.flavors import enforcing, locations, mlmodels, saving
+from modelkeep.flavors import enforcing, locations, mlmodels, python_models, saving
 from modelkeep.flavors.errors import Untrusted
 from modelkeep.flavors.mlmodels import PYFUNC, MLmodel
 from modelkeep.flavors.signatures import ModelSignature, Schema
@@ -127,8 +127,6 @@ def _loaded(
     ours = _LOADERS.get(loader) if isinstance(loader, str) else None
     saving.add_code(folder, settings, trust)
     if ours == "python_models":
-        from modelkeep.flavors import python_models
-
         return python_models.load_pyfunc(folder, described, config, trust)
     if ours is not None:
         return import_module(f"modelkeep.flavors.{ours}").load_pyfunc(folder, described, trusted_types, trust)

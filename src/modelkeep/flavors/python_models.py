@@ -14,6 +14,7 @@ from modelkeep.flavors import locations, pickles, predictors, requirements, savi
 from modelkeep.flavors.errors import NotAModel, SchemaMismatch, Untrusted
 from modelkeep.flavors.mlmodels import PYFUNC, MLmodel
 from modelkeep.flavors.predictors import FunctionModel, ObjectModel, PythonModel, PythonModelContext
+from modelkeep.flavors.publishing import ModelInfo, publish
 from modelkeep.flavors.saving import Options, Written
 
 LOADER = "mlflow.pyfunc.model"
@@ -74,6 +75,41 @@ def save_model(
         signature, input_example, metadata, code_paths, conda_env, pip_requirements, extra_pip_requirements
     )
     return saving.save(path, write, predict, options, described)
+
+
+def log_model(
+    artifact_path: str | None = None,
+    python_model: Any = None,
+    artifacts: dict[str, str] | None = None,
+    code_paths: list[str] | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    registered_model_name: str | None = None,
+    signature: Any = None,
+    input_example: Any = None,
+    await_registration_for: int | None = 300,
+    pip_requirements: list[str] | str | None = None,
+    extra_pip_requirements: list[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+    model_config: dict[str, Any] | None = None,
+    name: str | None = None,
+    params: dict[str, Any] | None = None,
+    tags: dict[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+) -> ModelInfo:
+    """Save an object or function as a model that the active run wrote, and register it if a name is given for that.
+
+    The arguments are those of `save_model` and of `publishing.publish`. `artifact_path` is the old name of `name`.
+    """
+
+    def save(path: Path, described: MLmodel) -> MLmodel:
+        return save_model(
+            path, python_model, artifacts, code_paths, conda_env, signature, input_example, pip_requirements,
+            extra_pip_requirements, metadata, model_config, described=described,
+        )  # fmt: skip
+
+    return publish(save, name or artifact_path, registered_model_name, params, tags, model_type, step, model_id)
 
 
 def _as_python_model(given: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from modelkeep.domain.errors import Invalid
 from modelkeep.flavors import locations, mlmodels, pickles, requirements, saving, skops_files
 from modelkeep.flavors.mlmodels import PYFUNC, MLmodel
+from modelkeep.flavors.publishing import ModelInfo, publish
 from modelkeep.flavors.saving import Options, Written
 
 FLAVOR_NAME = "sklearn"
@@ -103,6 +104,42 @@ def _write_data(model: Any, folder: Path, wanted: str | None) -> dict[str, Any]:
         "sklearn_version": sklearn.__version__,
         "skops_trusted_types": types or None,
     }
+
+
+def log_model(
+    sk_model: Any,
+    artifact_path: str | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: list[str] | None = None,
+    serialization_format: str | None = None,
+    registered_model_name: str | None = None,
+    signature: Any = None,
+    input_example: Any = None,
+    await_registration_for: int | None = 300,
+    pip_requirements: list[str] | str | None = None,
+    extra_pip_requirements: list[str] | str | None = None,
+    pyfunc_predict_fn: str = "predict",
+    metadata: dict[str, Any] | None = None,
+    params: dict[str, Any] | None = None,
+    tags: dict[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+    name: str | None = None,
+    skops_trusted_types: Sequence[str] | None = None,
+) -> ModelInfo:
+    """Save a model as one that the active run wrote, and register it if a name is given for that.
+
+    The arguments are those of `save_model` and of `publishing.publish`. `artifact_path` is the old name of `name`.
+    """
+
+    def save(path: Path, described: MLmodel) -> MLmodel:
+        return save_model(
+            sk_model, path, conda_env, code_paths, serialization_format, signature, input_example, pip_requirements,
+            extra_pip_requirements, pyfunc_predict_fn, metadata, skops_trusted_types, described=described,
+        )  # fmt: skip
+
+    return publish(save, name or artifact_path, registered_model_name, params, tags, model_type, step, model_id)
 
 
 def load_model(
