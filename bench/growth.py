@@ -7,12 +7,14 @@ many times the smallest registry's the largest one's is. Exits 1 when that is mo
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import shlex
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,23 +59,21 @@ def main() -> int:
     options = _parse(sys.argv[1:])
     medians: dict[str, dict[int, float]] = {}
     filled = {}
-    for size in options.rows:
-        population = Population(size)
-        with tempfile.TemporaryDirectory(prefix="modelkeep-growth-", dir=options.folder) as folder:
-            data = Path(folder) / "data"
-            opening.prepare(data)
-            registry = opening.open_registry(data)
-            began = time.monotonic()
-            fill(registry, population)
-            filled[size] = time.monotonic() - began
+    with contextlib.ExitStack() as stack:
+        registries = []
+        for size in options.rows:
+            population = Population(size)
+            registry, filled[size] = stack.enter_context(_opened(options, population))
+            registries.append((registry, population))
             print(f"{size:,} versions written in {filled[size]:.0f} s", flush=True)
-            for operation in (*OPERATIONS, *BOUNDED):
-                if options.only and options.only not in operation.title:
-                    continue
-                median = _measure(operation, registry, population, options.seconds)
-                medians.setdefault(operation.title, {})[size] = median
-                print(f"  {operation.title}: {median:,.0f} µs", flush=True)
-            opening.close(registry)
+        for operation in (*OPERATIONS, *BOUNDED):
+            if not options.only or options.only in operation.title:
+                found_medians = _measure(operation, registries, options.seconds)
+                medians[operation.title] = found_medians
+                print(
+                    f"  {operation.title}: {', '.join(f'{each:,.0f} µs' for each in found_medians.values())}",
+                    flush=True,
+                )
     found, bounded = (
         [Measured(each.title, medians[each.title]) for each in operations if each.title in medians]
         for operations in (OPERATIONS, BOUNDED)
@@ -100,28 +100,82 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="numbers of versions (default 1000,100000,1000000)",
     )
     parser.add_argument("--seconds", type=float, default=1.0, help="measured time of each operation (default 1)")
+    parser.add_argument("--database", help="of a PostgreSQL server on which databases may be made; default SQLite")
     parser.add_argument("--folder", help="where the registries are made, and removed again")
+    parser.add_argument("--keep", type=Path, help="a folder where filled registries stay, and are found again; SQLite")
     parser.add_argument("--only", help="operations whose title holds this; writes no page")
     parser.add_argument("--output", type=Path, default=Path("docs/growth.md"), help="page to write")
     options = parser.parse_args(arguments)
-    if options.only:
+    if options.only or (options.database and options.output == Path("docs/growth.md")):
         options.output = None
     return options
 
 
-def _measure(operation: Operation, registry: Registry, population: Population, seconds: float) -> float:
-    number = 0
-    for _ in range(20):
-        operation.call(registry, population, number)
-        number += 1
-    times = []
-    end = time.perf_counter() + seconds
-    while len(times) < 20 or (time.perf_counter() < end and len(times) < 5_000):
-        began = time.perf_counter()
-        operation.call(registry, population, number)
-        times.append(time.perf_counter() - began)
-        number += 1
-    return statistics.median(times) * 1e6
+@contextlib.contextmanager
+def _opened(options: argparse.Namespace, population: Population) -> Iterator[tuple[Registry, float]]:
+    """A filled registry, and how many seconds that took."""
+    size = population.versions
+    with tempfile.TemporaryDirectory(prefix="modelkeep-growth-", dir=options.folder) as folder:
+        data = (options.keep or Path(folder)) / f"data-{size}"
+        note = data / "seconds"
+        database = _make_database(options.database, size) if options.database else None
+        opening.prepare(data, database=database)
+        registry = opening.open_registry(data, database=database)
+        try:
+            if not note.exists():
+                began = time.monotonic()
+                fill(registry, population)
+                if database:
+                    _analyze(database)
+                note.write_text(str(time.monotonic() - began))
+            yield registry, float(note.read_text())
+        finally:
+            opening.close(registry)
+            if database:
+                _drop_database(options.database, size)
+
+
+# Databases of a server ---------------------------------------------------------------------------------------------
+
+
+def _name(size: int) -> str:
+    return f"modelkeep_growth_{size}"
+
+
+def _command(url: str, text: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(text)
+
+
+def _make_database(server: str, size: int) -> str:
+    _command(server, f"CREATE DATABASE {_name(size)} TEMPLATE template0 ENCODING 'UTF8'")
+    address, _, options = server.partition("?")
+    return f"{address.rpartition('/')[0]}/{_name(size)}" + (f"?{options}" if options else "")
+
+
+def _analyze(url: str) -> None:
+    # What autovacuum does within a minute.
+    _command(url, "VACUUM ANALYZE")
+
+
+def _drop_database(server: str, size: int) -> None:
+    _command(server, f"DROP DATABASE {_name(size)} WITH (FORCE)")
+
+
+def _measure(operation: Operation, registries: list[tuple[Registry, Population]], seconds: float) -> dict[int, float]:
+    """The median of each size, in microseconds; the registries take turns, so that what disturbs one disturbs all."""
+    times: dict[int, list[float]] = {population.versions: [] for _, population in registries}
+    end = time.perf_counter() + seconds * len(registries)
+    for number in itertools.count():
+        for registry, population in registries:
+            began = time.perf_counter()
+            operation.call(registry, population, number)
+            times[population.versions].append(time.perf_counter() - began)
+        if number >= 5_000 or (number >= 40 and time.perf_counter() > end):
+            break
+    return {size: statistics.median(each[20:]) * 1e6 for size, each in times.items()}
 
 
 # What is measured --------------------------------------------------------------------------------------------------
@@ -203,13 +257,16 @@ def _set_tag(registry: Registry, population: Population, number: int) -> None:
     versions.set_tag(_ACTOR, registry, name, version, "checked", f"at {time.monotonic_ns()}")
 
 
+# Two calls for each, so that both change something whatever was there before.
+
+
 def _set_alias(registry: Registry, population: Population, number: int) -> None:
-    name = _some_model(population, number)
-    aliases.point(_ACTOR, registry, name, "candidate", 1 + number // population.models % 5)
+    name = _some_model(population, number // 2)
+    aliases.point(_ACTOR, registry, name, "candidate", 1 + number % 2)
 
 
 def _transition(registry: Registry, population: Population, number: int) -> None:
-    name, version = _some_version(population, number)
+    name, version = _some_version(population, number // 2)
     promotions.transition(_ACTOR, registry, name, version, ("Staging", "Archived")[number % 2])
 
 
@@ -313,7 +370,7 @@ def _write(
     parts = [
         "# Growth",
         "This page is written by `make growth`; don't edit it. It tells how long a call takes in registries of "
-        "different sizes: median of calls to the verb, in one process, on SQLite, without HTTP. What a call returns is "
+        f"different sizes: median of calls to the verb, which the registries took in turns, in one process, on {'PostgreSQL' if options.database else 'SQLite'}, without HTTP. What a call returns is "
         f"the same at every size, a page holds {_PAGE}. Writes are one transaction each, with its fsync.",
         verdict,
         report.as_markdown(_table(found, judged=True)),

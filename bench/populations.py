@@ -109,7 +109,7 @@ def _tables(population: Population) -> Iterator[tuple[str, tuple[str, ...], Iter
     yield "version_tags", tag, _version_tags(population)
     yield "aliases", ("model_id", "alias", "number", "last_updated_timestamp"), _aliases(population)
     event = (
-        "recorded_timestamp", "actor", "verified", "via", "kind", "schema", "model_id", "change_id", "payload",
+        "position", "recorded_timestamp", "actor", "verified", "via", "kind", "schema", "model_id", "change_id", "payload",
     )  # fmt: skip
     yield "events", event, _events(population)
 
@@ -235,4 +235,5 @@ def _events(population: Population) -> Iterator[Sequence[Any]]:
     for index in range(population.versions):
         model, number = population.owner(index)
         payload = json.dumps({"model": population.name(model), "version": number, "source": "s3://models"})
-        yield BEGAN + index * 1_000, "anonymous", 0, "http", "version.registered", 1, model + 1, f"{index:x}", payload
+        recorded = BEGAN + index * 1_000  # after the few events of a new registry
+        yield index + 100, recorded, "anonymous", 0, "http", "version.registered", 1, model + 1, f"{index:x}", payload

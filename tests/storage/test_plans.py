@@ -57,8 +57,8 @@ class Recording(Transaction):
         ]
 
 
-def recorded(libraries, noun, text, order_by=None):
-    tx = Recording(libraries(1).connection)
+def recorded(sqlite_libraries, noun, text, order_by=None):
+    tx = Recording(sqlite_libraries(1).connection)
     scope, parameters = SCOPES.get(noun, ("", {}))
     searching.page(tx, noun, ROWS[noun], text, 10, order_by, None, scope=scope, scope_parameters=parameters)
     return tx
@@ -91,35 +91,35 @@ SELECTIVE = [(noun, text) for noun in VOCABULARIES for text in selective(noun)]
 
 
 @pytest.mark.parametrize(("noun", "text"), SELECTIVE)
-def test_a_search_for_what_no_row_has_walks_nothing(libraries, noun, text):
-    assert recorded(libraries, noun, text).walks() == []
+def test_a_search_for_what_no_row_has_walks_nothing(sqlite_libraries, noun, text):
+    assert recorded(sqlite_libraries, noun, text).walks() == []
 
 
 @pytest.mark.parametrize(
     ("noun", "text"), [each for each in SELECTIVE if (each[0], each[1].split()[0]) not in leads.WALKED]
 )
-def test_nor_does_it_among_other_conditions_and_in_another_order(libraries, noun, text):
+def test_nor_does_it_among_other_conditions_and_in_another_order(sqlite_libraries, noun, text):
     order_by = None if noun == "logged_models" else ["name DESC" if noun != "runs" else "end_time"]
     other = {"models": "description", "versions": "description", "runs": "user_id"}.get(noun, "name")
     combined = f"NOT tags.x = 'y' AND {other} != 'z' AND ({text} OR {text})"
-    assert recorded(libraries, noun, combined, order_by).walks() == []
+    assert recorded(sqlite_libraries, noun, combined, order_by).walks() == []
 
 
 @pytest.mark.parametrize("noun", VOCABULARIES)
-def test_what_is_called_a_walk_here_is_one(libraries, noun):
+def test_what_is_called_a_walk_here_is_one(sqlite_libraries, noun):
     other = {"models": "description", "versions": "description", "runs": "user_id"}.get(noun, "status_message")
     text = "artifact_location = 'nowhere'" if noun == "experiments" else f"{other} = 'nothing'"
-    assert recorded(libraries, noun, text).walks()
+    assert recorded(sqlite_libraries, noun, text).walks()
 
 
 @pytest.mark.parametrize("text", ["name = 'a' AND tags.k = 'nobody'", "name = 'a' AND current_stage = 'Archived'"])
-def test_a_search_of_one_model_looks_at_what_few_of_its_versions_have(libraries, text):
-    plans = recorded(libraries, "versions", text).plans
+def test_a_search_of_one_model_looks_at_what_few_of_its_versions_have(sqlite_libraries, text):
+    plans = recorded(sqlite_libraries, "versions", text).plans
     assert not any("of_model_by_update" in step for _, steps in plans for step in steps), plans
 
 
-def test_the_newest_of_each_stage_are_read_from_an_index_alone(libraries):
-    tx = Recording(libraries(1).connection)
+def test_the_newest_of_each_stage_are_read_from_an_index_alone(sqlite_libraries):
+    tx = Recording(sqlite_libraries(1).connection)
     versions.latest(tx, [1, 2])
     assert tx.walks() == []
     by_stage = [step for _, steps in tx.plans for step in steps if "versions_by_stage" in step]
@@ -136,8 +136,8 @@ def test_the_newest_of_each_stage_are_read_from_an_index_alone(libraries):
         {"after": 5, "kinds": ["model.created"]},
     ],
 )
-def test_events_are_found_after_a_position(libraries, asked):
-    tx = Recording(libraries(1).connection)
+def test_events_are_found_after_a_position(sqlite_libraries, asked):
+    tx = Recording(sqlite_libraries(1).connection)
     events.page(tx, limit=10, **asked)
     events.recent(tx, before=5, limit=10, **{key: value for key, value in asked.items() if key != "after"})
     assert tx.walks() == []
@@ -146,8 +146,8 @@ def test_events_are_found_after_a_position(libraries, asked):
     )
 
 
-def test_single_rows_and_histories_are_found_by_their_keys(libraries):
-    tx = Recording(libraries(1).connection)
+def test_single_rows_and_histories_are_found_by_their_keys(sqlite_libraries):
+    tx = Recording(sqlite_libraries(1).connection)
     models.find(tx, "a")
     models.newest_deleted(tx, "a")
     models.ids_ever_named(tx, "a")

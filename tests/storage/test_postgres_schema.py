@@ -169,9 +169,8 @@ def test_an_address_that_is_none_is_refused_without_its_password(tmp_path, addre
     assert "p%zz" not in refusal.value.message
 
 
-def test_a_server_that_is_not_there_is_told_without_its_address(tmp_path):
-    with pytest.raises(Unavailable, match="does not answer") as refusal:
+def test_a_server_that_is_not_there_is_told_without_its_password(tmp_path):
+    with pytest.raises(Unavailable, match=r"cannot be opened: .*Connection refused") as refusal:
         opening.prepare(tmp_path, database="postgresql://someone:secret@127.0.0.1:1/x")
 
     assert "secret" not in refusal.value.message
-    assert "127.0.0.1" not in refusal.value.message

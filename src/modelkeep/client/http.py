@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import math
 import time
 import uuid
 from pathlib import Path
@@ -90,7 +91,7 @@ class HttpTransport:
         if call.method == "GET":
             path += _query(given)
         else:
-            body, headers = json.dumps(given).encode(), {"Content-Type": "application/json"}
+            body, headers = _json(given), {"Content-Type": "application/json"}
         if call.creates:
             headers["Idempotency-Key"] = uuid.uuid4().hex
         waits = float(given.get("wait") or 0) if call.waits else 0.0
@@ -341,8 +342,28 @@ def _on_the_wire(call: Call, arguments: dict[str, Any]) -> tuple[str, dict[str, 
         for name in names.values():
             field = f"{{{name}}}"
             if field in path:
-                path = path.replace(field, quote(str(given.pop(name, "")), safe=""))
+                path = path.replace(field, quote(str(given.get(name, "")), safe=""))
+                if call.method == "GET":  # elsewhere MLflow's server wants it in the body as well
+                    given.pop(name, None)
     return path, given
+
+
+def _json(given: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(given, allow_nan=False).encode()
+    except ValueError:
+        # JSON has no such numbers; protobuf's JSON has texts for them.
+        return json.dumps(_with_texts_for_numbers(given)).encode()
+
+
+def _with_texts_for_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_texts_for_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_texts_for_numbers(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def _query(given: dict[str, Any]) -> str:

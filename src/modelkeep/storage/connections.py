@@ -35,6 +35,7 @@ _PREPARE_AFTER = 3
 _PREPARED_STATEMENTS = 500
 _TAKE_SECONDS = 5.0
 
+# Compiling a plan takes longer than any statement here runs: with it a model and its latest versions took 0.2 s.
 _SETTINGS = f"""
     SET jit = off;
     SET lock_timeout = '{LOCK_SECONDS}s';

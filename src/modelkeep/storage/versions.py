@@ -27,6 +27,11 @@ _MOVE = """
     WHERE model_id = ? AND number = ?
 """
 
+_REPEAT = (
+    "UPDATE version_tags SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?",
+    "UPDATE aliases SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?",
+)
+
 
 def from_row(row: Row) -> Version:
     """A version from COLUMNS."""
@@ -210,10 +215,8 @@ def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any
 
 def _repeat_update(tx: Transaction, model_id: int, number: int, now: int) -> None:
     """Say the version's last update in its tags and aliases too, whose indexes list versions in that order."""
-    for table in ("version_tags", "aliases"):
-        tx.run(
-            f"UPDATE {table} SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?", (now, model_id, number)
-        )
+    for statement in _REPEAT:
+        tx.run(statement, (now, model_id, number))
 
 
 def set_tag(tx: Transaction, model_id: int, number: int, key: str, value: str) -> bool:
