@@ -8,23 +8,33 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import modelkeep
 from tests.cli.conftest import Run
-from tests.support.servers import modelkeep_command
+from tests.support.servers import free_port, modelkeep_command, start_server
 
 SECONDS = 30
 
 
-@contextlib.contextmanager
-def following(uri: str, *args: str) -> Iterator[subprocess.Popen[str]]:
+def started(uri: str, *args: str) -> subprocess.Popen[str]:
     """`modelkeep events --follow`, whose output is read line by line."""
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [*modelkeep_command(), "events", "--follow", "--uri", uri, *args],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def following(uri: str, *args: str) -> Iterator[subprocess.Popen[str]]:
+    with ended_at_last(started(uri, *args)) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def ended_at_last(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
     finally:
@@ -97,6 +107,27 @@ def test_following_begins_with_what_happens_next(uri: str, client: modelkeep.Cli
     position, _, sentence = out.rstrip("\n").split("\t")
     assert f"tag n of {model} was set to" in sentence
     assert int(position) > min(event.position for event in client.events(model=model))
+
+
+def test_following_outlasts_a_restart_of_the_server(tmp_path: Path) -> None:
+    port = free_port()
+    with start_server(tmp_path / "data", port=port) as server:
+        modelkeep.connect(server.url).create_registered_model("before")
+        process = started(server.url, "--after", "1", "--limit", "2")
+        assert "before was created" in read_line(process)
+    with ended_at_last(process):
+        assert process.stderr is not None
+        assert "Following goes on" in process.stderr.readline()
+        with start_server(tmp_path / "data", port=port) as server:
+            modelkeep.connect(server.url).create_registered_model("after")
+
+            assert "after was created" in read_line(process)
+            assert process.wait(SECONDS) == 0
+
+
+def test_a_server_that_is_not_there_is_not_waited_for() -> None:
+    with following(f"http://127.0.0.1:{free_port()}", "--after", "1") as process:
+        assert process.wait(SECONDS) == 4
 
 
 def test_it_ends_with_0_when_nobody_reads_it_any_more(uri: str, model: str) -> None:

@@ -30,8 +30,8 @@ def loaded(*args: str) -> set[str]:
     """The modules that are loaded when a command line has ended."""
     program = (
         "import sys\n"
-        "from modelkeep.cli.main import main\n"
-        "try:\n    main(sys.argv[1:])\n"
+        "from modelkeep.__main__ import run\n"
+        "try:\n    run()\n"
         "finally:\n    sys.stderr.write('\\n'.join(sys.modules))\n"
     )
     ended = subprocess.run(
@@ -41,7 +41,15 @@ def loaded(*args: str) -> set[str]:
 
 
 def test_the_version_loads_nothing() -> None:
-    assert not loaded("--version") & (SERVER | EMBEDDED | CLIENT | {"rich", "modelkeep.cli.models"})
+    assert not loaded("--version") & (SERVER | EMBEDDED | CLIENT | {"click", "rich", "modelkeep.cli.main"})
+
+
+@pytest.mark.parametrize("args", [["--help"], ["models", "--help"], ["versions", "download", "--help"]])
+def test_help_loads_no_sdk(args: list[str]) -> None:
+    found = loaded(*args)
+
+    assert "click" in found
+    assert not found & (SERVER | EMBEDDED | CLIENT | {"rich"})
 
 
 def test_a_command_for_a_server_loads_no_server(server) -> None:
@@ -94,7 +102,18 @@ def test_every_command_and_option_says_what_it_does(name: str, command: click.Co
 
 
 def test_the_version_is_told() -> None:
-    assert run_main("--version").out == f"modelkeep, version {VERSION}\n"
+    quickly = subprocess.run(
+        [sys.executable, "-m", "modelkeep", "--version"], capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+
+    assert quickly.stdout == run_main("--version").out == f"modelkeep, version {VERSION}\n"
+
+
+def test_the_help_names_every_command() -> None:
+    lines = run_main("--help").out.splitlines()
+
+    for name, place in COMMANDS.items():
+        assert f"  {name:<13}{place.summary}" in lines
 
 
 @pytest.mark.parametrize(
@@ -133,6 +152,23 @@ def test_a_file_that_cannot_be_written_is_one_line(run: Run, version: str, tmp_p
     (tmp_path / "file").write_text("")
 
     run("versions", "download", version, "--to", str(tmp_path / "file" / "below"), code=1)
+
+
+def test_a_name_that_the_encoding_lacks_is_escaped(uri: str, client: modelkeep.Client, model: str) -> None:
+    client.update_registered_model(model, "größer …")
+
+    ended = subprocess.run(
+        [*modelkeep_command(), "models", "show", model, "--uri", uri], capture_output=True, timeout=SECONDS, check=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+
+    assert b"gr\xf6\xdfer \\u2026" in ended.stdout
+
+
+def test_a_time_that_no_calendar_has_is_a_number(run: Run, client: modelkeep.Client, experiment_id: str) -> None:
+    run_id = client.create_run(experiment_id, start_time=9 * 10**17).info.run_id
+
+    assert ["started", f"{9 * 10**17} ms"] in run("runs", "show", run_id).rows
 
 
 # Terminals --------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import uuid
 from pathlib import Path
 
@@ -47,6 +49,24 @@ def test_damage_ends_with_1_and_the_file_is_named(
     lines = run("verify", f"{model}/1", code=None).out.splitlines()
     assert lines[0].startswith("bad: ")
     assert lines[1] == f"Version 1 of '{model}': 2 files, 20 bytes: 1 of 2 files are not what was registered."
+
+
+def test_a_list_of_files_that_was_changed_is_found(run: Run, version: str, uri: str) -> None:
+    if uri.startswith("http"):
+        pytest.skip("the database of a running server is its own")
+    name = version.partition("/")[0]
+    database = sqlite3.connect(f"{uri}/modelkeep.db")
+    with contextlib.closing(database), database:
+        before = database.execute("SELECT id, size FROM manifests").fetchall()
+        changed = database.execute("UPDATE manifest_files SET size = size + 1 WHERE path = 'data/weights'").rowcount
+    try:
+        assert before and changed
+        assert f"of version 1 of '{name}' is not the one that its digest" in run("verify", version, code=1).err
+    finally:
+        database = sqlite3.connect(f"{uri}/modelkeep.db")
+        with contextlib.closing(database), database:
+            database.execute("UPDATE manifest_files SET size = size - 1 WHERE path = 'data/weights'")
+    run("verify", version)
 
 
 def test_what_cannot_be_compared_is_an_error(run: Run, client: modelkeep.Client, model: str) -> None:

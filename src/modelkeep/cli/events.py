@@ -11,19 +11,23 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from os import fstat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected
-from modelkeep.client.client import Client
-from modelkeep.client.entities import Event
+from modelkeep.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import Event
 
 _PAGE = 1000
 _WAIT_SECONDS = 20.0
 # Nobody is told when the reader of a pipe goes away, so it is looked at between two waits.
 _PIPE_WAIT_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 20
 _AGO = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -74,7 +78,8 @@ def events(
     """Show what changed in the registry, oldest first: position, time, and a sentence.
 
     With --follow it begins with the next event, unless --after or --since says otherwise, and prints each as it
-    happens; with --json, as one object on a line. Ctrl-C ends it with 130, a reader that goes away with 0.
+    happens; with --json, as one object on a line. It outlasts restarts of the server. Ctrl-C ends it with 130, a
+    reader that goes away with 0.
     """
     chosen: dict[str, Any] = {"model": model, "actor": actor, "kinds": list(kinds) or None, "since": since}
     if not follow:
@@ -88,6 +93,7 @@ def events(
         raise click.UsageError("--follow has no end, so --until means nothing with it. Leave one of them out.")
     if after is None:
         after = _newest_position(client) if since is None else 0
+    client.events(after, limit=1, **chosen)  # a server that is not there from the beginning is an error
     for event in _coming(client, after, limit, chosen):
         if as_json:
             click.echo(outputs.json_text(event.to_dictionary()))
@@ -115,9 +121,18 @@ def _coming(client: Client, after: int, limit: int | None, chosen: dict[str, Any
     """Events after a position, and those to come for as long as somebody reads them."""
     is_pipe = stat.S_ISFIFO(fstat(sys.stdout.fileno()).st_mode)
     left = limit
+    failures = 0
     while left is None or left > 0:
-        wait = _PIPE_WAIT_SECONDS if is_pipe else _WAIT_SECONDS
-        found = client.events(after, limit=_PAGE if left is None else min(_PAGE, left), wait=wait, **chosen)
+        wait = 0.0 if failures else _PIPE_WAIT_SECONDS if is_pipe else _WAIT_SECONDS
+        try:
+            found = client.events(after, limit=_PAGE if left is None else min(_PAGE, left), wait=wait, **chosen)
+        except Unavailable as error:
+            if not failures:
+                click.echo(f"{outputs.cell(error.message)} Following goes on when it does.", err=True)
+            time.sleep(min(2**failures, _LONGEST_PAUSE_SECONDS))
+            failures += 1
+            continue
+        failures = 0
         yield from found
         left = None if left is None else left - len(found)
         after = int(found.token or after)

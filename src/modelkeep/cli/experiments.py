@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, every, filtered, limited, ordered
-from modelkeep.client.client import Client
-from modelkeep.client.entities import Experiment, ViewType
+from modelkeep.client.entities import ViewType
 from modelkeep.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import Experiment
 
 _PAGE = 1000
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import click
 
+# Any number can be logged as a time; those from here on are none that Python knows.
+_YEAR_10000 = 253_402_300_800_000
+
 
 def document(value: Any) -> None:
     """Print a value as one JSON document; on one line unless a person reads it."""
@@ -88,6 +91,8 @@ def moment(milliseconds: int | None) -> str | None:
     """A time in UTC, to the second."""
     if milliseconds is None:
         return None
+    if not 0 <= milliseconds < _YEAR_10000:
+        return f"{milliseconds} ms"
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

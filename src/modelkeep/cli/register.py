@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +11,11 @@ from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, pairs_of
 from modelkeep.cli.experiments import find_experiment
 from modelkeep.client import contexts
-from modelkeep.client.client import Client
-from modelkeep.client.entities import ModelVersion
-from modelkeep.client.registering import register_model
-from modelkeep.client.versions import ensure_model
 from modelkeep.domain.errors import ModelkeepError, NotFound
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import ModelVersion
 
 _FOLDER = "model"
 
@@ -45,6 +46,8 @@ def register(
     given = pairs_of(tags)
     path = _local(source)
     if path is None:
+        from modelkeep.client.registering import register_model
+
         version = register_model(source, name, tags=dict(given))
         if description is not None:
             version = client.update_model_version(name, version.version, description)
@@ -78,6 +81,8 @@ def _register_files(
     client: Client, name: str, path: Path, description: str | None, tags: dict[str, str], experiment: str
 ) -> ModelVersion:
     """Send local files to a run of their own, which then says who sent them and from where."""
+    from modelkeep.client.versions import ensure_model
+
     experiment_id = find_experiment(client, experiment).experiment_id
     ensure_model(client, name)
     run_id = client.create_run(experiment_id, tags=contexts.tags(), run_name=f"register {name}").info.run_id

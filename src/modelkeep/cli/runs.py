@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, every, filtered, limited, ordered
 from modelkeep.cli.experiments import find_experiment
-from modelkeep.client.client import Client
 from modelkeep.client.entities import ViewType
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
 
 _PAGE = 1000
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from modelkeep.cli import codes, outputs
 from modelkeep.cli.clients import connected, find, version_argument
 from modelkeep.client.addresses import OfVersion
-from modelkeep.client.client import Client
-from modelkeep.client.verifying import verify as verified
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
 
 
 @click.command()
@@ -22,8 +25,10 @@ def verify(context: click.Context, client: Client, named: OfVersion, as_json: bo
 
     Ends with 0 when every byte is right, else with 1, and names the files that are not.
     """
+    from modelkeep.client import verifying
+
     version = find(client, named)
-    checked = list(verified(client, version))
+    checked = list(verifying.verify(client, version))
     wrong = [each for each in checked if each.problem is not None]
     size = sum(each.file.size for each in checked)
     if as_json:

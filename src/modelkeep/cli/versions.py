@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,11 +21,12 @@ from modelkeep.cli.clients import (
     version_argument,
     versions_argument,
 )
-from modelkeep.client import artifacts
 from modelkeep.client.addresses import OfVersion
-from modelkeep.client.client import Client
-from modelkeep.client.entities import ModelVersion, Run
 from modelkeep.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import ModelVersion, Run
 
 _PAGE = 10_000
 
@@ -135,6 +136,8 @@ def download(client: Client, named: OfVersion, path: str, to: str | None, as_jso
 
     Every file is checked against the manifest of the version. Prints where they are.
     """
+    from modelkeep.client import artifacts
+
     number = number_of(client, named)
     place = artifacts.download(client, OfVersion(named.name, number), to or f"{named.name}-{number}", path)
     if as_json:
