@@ -73,4 +73,4 @@ def test_what_cannot_be_compared_is_an_error(run: Run, client: modelkeep.Client,
     client.create_model_version(model, "s3://bucket/1")
 
     run("verify", f"{model}/2", code=3)
-    assert "s3://bucket/1" in run("verify", f"{model}/1", code=1).err
+    assert "is not pinned" in run("verify", f"{model}/1", code=1).err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def list_versions(
     if name is not None:
         client.get_registered_model(name)  # a name that does not exist is an error, and not an empty list
         of_model = f"name = '{name.replace(chr(39), chr(39) * 2)}'"
-        filter_string = f"{of_model} AND ({filter_string})" if filter_string else of_model
+        filter_string = f"{of_model} AND {_one_term(filter_string)}" if filter_string else of_model
     found = every(
         lambda size, token: client.search_model_versions(filter_string, size, list(order_by) or None, token),
         limit,
@@ -83,6 +84,11 @@ def list_versions(
             for version in found
         ),
     )
+
+
+def _one_term(filter_string: str) -> str:
+    # MLflow's own server knows neither parentheses nor OR.
+    return f"({filter_string})" if re.search(r"\bor\b", filter_string, re.IGNORECASE) else filter_string
 
 
 @versions.command()

@@ -35,7 +35,6 @@ def verify(client: Client, version: ModelVersion) -> Iterator[Verified]:
         Invalid: the version is not pinned, so there is nothing to compare with.
         DigestMismatch: the manifest itself is not what its digest names.
     """
-    place = root(client.get_model_version_download_uri(version.name, version.version), _title(version))
     try:
         files = client.list_model_version_files(version.name, version.version)
         manifest = client.get_model_version_manifest(version.name, version.version)
@@ -47,6 +46,7 @@ def verify(client: Client, version: ModelVersion) -> Iterator[Verified]:
             f"The list of files of {_title(version)} is not the one that its digest {manifest.digest} names. Somebody changed "
             "the registry's database: restore a backup of it."
         )
+    place = root(client.get_model_version_download_uri(version.name, version.version), _title(version))
     with watching("Verifying", manifest.size) as progress:
         for file in files:
             sink = _Hashed()
