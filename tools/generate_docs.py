@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import click
+
 from modelkeep.api.call import Call
 from modelkeep.api.table import CALLS
+from modelkeep.cli import codes
+from modelkeep.cli.main import main
 from modelkeep.cli.serve import default_text, environment_name
 from modelkeep.config import Settings
 from modelkeep.domain.events import KINDS
@@ -155,7 +161,92 @@ def _index(vocabulary: Vocabulary, kind: str, key: str) -> str:
     return "yes" if leads.has_index(vocabulary.noun, kind, key) else ""
 
 
-PAGES = {"settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
+def cli() -> str:
+    """docs/cli.md."""
+    lines = [
+        "# The command line",
+        "",
+        "`modelkeep NOUN VERB …`. `--help` after any of them says what it takes; `modelkeep doctor` says whether it works from",
+        "here, and what to do if it does not.",
+        "",
+        "```sh",
+        "export MODELKEEP_URI=http://127.0.0.1:5000    # or a data folder, without a server",
+        "export MODELKEEP_TOKEN=mk_…                   # if the server wants one",
+        "",
+        "modelkeep register churn ./model --tag data=2026-01",
+        "modelkeep alias set churn/1 champion",
+        "modelkeep register churn ./model --tag data=2026-02",
+        "modelkeep versions compare churn/latest churn@champion --differing",
+        "modelkeep alias set churn/latest champion",
+        "modelkeep verify models:/churn@champion",
+        "modelkeep events --follow --kind alias.moved --json",
+        "```",
+        "",
+        "- **Where.** Commands that talk to a registry take `--uri`, else `MODELKEEP_URI`, else `MLFLOW_TRACKING_URI` if it is a",
+        "  server's, else `./modelkeep-data`. Only `models create` and `register` make a data folder; to the others one that is",
+        "  not there is an error.",
+        "- **VERSION** is `churn/3`, `churn@champion`, `churn/Production` or `churn/latest`, with or without `models:/` before it.",
+        "- **Output.** On a terminal, tables with headers; in a pipe or file, lines of tab-separated cells without headers, times in",
+        "  UTC, sizes in bytes. With `--json`, which all of these commands take, one JSON document; `events --follow` and `fsck`",
+        "  print one object a line. Metrics that JSON has no number for are the texts `NaN`, `Infinity` and `-Infinity`.",
+        "  `NO_COLOR` is respected.",
+        "- **Errors** are one line on standard error. A delete asks first on a terminal, unless `--yes` is given.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+    ]
+    lines += [f"| {code} | {meaning} |" for code, meaning in codes.MEANINGS.items()]
+    lines += [
+        "",
+        "`modelkeep completion bash` (or `zsh`, `fish`) prints a script that makes the shell complete commands and options.",
+    ]
+    context = click.Context(main, info_name="modelkeep")
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        lines += ["", f"## {name}", "", *_command(command, click.Context(command, context, name))]
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: click.Command, context: click.Context) -> list[str]:
+    lines = [*_help(command)]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.commands[name]
+            lines += ["", f"### {context.info_name} {name}", "", *_command(below, click.Context(below, context, name))]
+        return lines
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    lines += ["", "```", usage, "```"]
+    if command.name == "serve":
+        return [*lines, "", "Its options are the settings: [settings.md](settings.md)."]
+    options = [each for each in command.params if isinstance(each, click.Option) and each.name != "uri"]
+    if any(each.name == "uri" for each in command.params):  # of these, the page tells once
+        options = [each for each in options if each.name != "as_json"]
+    if options:
+        lines += ["", "| option | what it does |", "|---|---|"]
+        lines += [f"| {_spelling(option, context)} | {option.help} |" for option in options]
+    return lines
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    for number, paragraph in enumerate(paragraphs):
+        if number:
+            yield ""
+        if paragraph.startswith("\b\n"):  # click's mark of lines that stay as they are
+            yield from ["```", *paragraph.splitlines()[1:], "```"]
+        elif paragraph.startswith("For example: "):
+            yield f"For example: `{paragraph.removeprefix('For example: ')}`"
+        else:
+            yield from paragraph.splitlines()
+
+
+def _spelling(option: click.Option, context: click.Context) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    return names if option.is_flag else f"{names} {option.make_metavar(context)}".replace("|", "\\|")
+
+
+PAGES = {"cli.md": cli, "settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

@@ -12,7 +12,9 @@ from tests.cli.conftest import Run, register
 
 @pytest.fixture
 def two(client: modelkeep.Client, model: str, experiment_id: str, tmp_path: Path) -> str:
-    """The name of a model with two versions, of runs that differ in a metric."""
+    """The name of a model with two versions, of runs that differ in a metric; there is another model beside it."""
+    other = client.create_registered_model(f"{model}-other").name
+    client.create_model_version(other, "s3://bucket/1")
     for auc in (0.5, 0.75):
         run_id = client.create_run(experiment_id).info.run_id
         register(client, model, run_id, tmp_path)
@@ -26,6 +28,8 @@ def test_versions_of_a_model_are_listed(run: Run, two: str) -> None:
     assert (
         run("versions", "list", "--filter", f"name = '{two}' AND metrics.auc > 0.6", "--limit", "1").rows[0][1] == "2"
     )
+    both = run("versions", "list", two, "--filter", "version = 1 OR version = 2", "--json").json
+    assert sorted((each["name"], each["version"]) for each in both) == [(two, "1"), (two, "2")]
     run("versions", "list", f"{two}-no", code=3)
 
 

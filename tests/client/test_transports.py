@@ -158,6 +158,13 @@ SCRIPT = [
     ("tokens.create", {"user": "ann", "role": "king"}),
     ("tokens.list_all", {}),
     ("tokens.revoke", {"token_id": "<token>"}),
+    ("callers.describe", {}),
+    ("send", {"path": "removed/file"}),
+    ("remove", {"path": "removed/file"}),
+    ("fetch", {"path": "removed/file"}),
+    ("remove", {"path": "removed/file"}),
+    ("remove", {"path": "registered-versions/1/1/file"}),
+    ("remove", {"path": "../file"}),
     ("blobs.usage", {"limit": 5}),
     ("events.page", {"after": 0, "limit": 1000}),
     ("events.page", {"after": 0, "kinds": ["version", "alias.moved"], "model": "churn"}),
@@ -191,6 +198,8 @@ class Player:
             if verb == "fetch":
                 to = io.BytesIO()
                 return self.transport.fetch(filled["path"], to, lambda count: None), to.getvalue()
+            if verb == "remove":
+                return self.transport.remove(filled["path"])
             reply = msgspec.to_builtins(self.transport.call(verb, filled))
         except ModelkeepError as error:
             return type(error).__name__, error.error_code, self.mask(error.message)
@@ -259,4 +268,4 @@ def test_both_transports_give_the_same(played, number):
 
 
 def test_the_script_has_every_call_of_the_table():
-    assert {verb for verb, _ in SCRIPT} - {"send", "fetch"} == set(BY_VERB)
+    assert {verb for verb, _ in SCRIPT} - {"send", "fetch", "remove"} == set(BY_VERB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelkeep.api import (
     artifacts,
+    callers,
     datasets,
     events,
     experiments,
@@ -33,4 +34,5 @@ CALLS: tuple[Call, ...] = (
     *events.CALLS,
     *storage.CALLS,
     *tokens.CALLS,
+    *callers.CALLS,
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, find, number_of, version_argument
 from modelkeep.client.addresses import OfVersion
-from modelkeep.client.client import Client
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
 
 
 @click.group()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from modelkeep.client import addresses, connections, environment
 from modelkeep.client.addresses import OfVersion
-from modelkeep.client.client import Client
-from modelkeep.client.entities import ModelVersion, PagedList
-from modelkeep.client.versions import resolve
 from modelkeep.domain.errors import Invalid, NotFound
+
+# The SDK is imported when a command runs: `--help` and completion go without it.
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import ModelVersion, PagedList
 
 T = TypeVar("T")
 
@@ -26,7 +28,7 @@ filtered = click.option(
 ordered = click.option(
     "--order-by", "order_by", multiple=True, metavar="KEY", help="Key to order by, as in 'name DESC'. Repeatable."
 )
-limited = click.option("--limit", type=click.IntRange(min=1), help="At most so many. [default: all]")
+limited = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many. [default: all]")
 
 
 def connected(*, makes: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -69,6 +71,10 @@ def connect(uri: str | None, *, makes: bool = False) -> Client:
             f"There is no registry in the folder '{folder}'. Name one with --uri or MODELKEEP_URI: the address of a server, "
             "as in http://127.0.0.1:5000, or a data folder."
         )
+    from modelkeep.client.client import Client
+
+    # For the functions of the SDK that take no client.
+    connections.choose(place)
     return Client(place)
 
 
@@ -103,6 +109,8 @@ def find(client: Client, named: OfVersion) -> ModelVersion:
     Raises:
         NotFound: it names none.
     """
+    from modelkeep.client.versions import resolve
+
     try:
         return resolve(client, named)
     except Invalid as error:

@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from modelkeep.cli import codes
 from modelkeep.domain.errors import ModelkeepError
 from modelkeep.version import VERSION
 
-# Where each command is; `modelkeep --help` lists them in this order.
+
+class Place(NamedTuple):
+    """Where a command is, and its summary: `modelkeep --help` would have to load all of them for it."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+# In the order of `modelkeep --help`.
 COMMANDS = {
-    "models": "models.models",
-    "versions": "versions.versions",
-    "alias": "aliases.alias",
-    "stage": "stages.stage",
-    "serve": "serve.serve",
-    "tokens": "tokens.tokens",
-    "backup": "backup.backup",
-    "restore": "restore.restore",
-    "fsck": "fsck.fsck",
+    "models": Place("models", "models", "List, make, describe and delete registered models."),
+    "versions": Place("versions", "versions", "List, compare, download, describe and delete versions."),
+    "alias": Place("aliases", "alias", "Point aliases, such as @champion, at versions."),
+    "stage": Place("stages", "stage", "Move versions to a stage."),
+    "register": Place("register", "register", "Register files as the next version of a model."),
+    "verify": Place("verify", "verify", "Compare every file of a version with its manifest."),
+    "runs": Place("runs", "runs", "List and show runs."),
+    "experiments": Place("experiments", "experiments", "List and show experiments."),
+    "events": Place("events", "events", "Show what changed in the registry, oldest first."),
+    "doctor": Place("doctor", "doctor", "Check that the registry can be used from here."),
+    "serve": Place("serve", "serve", "Run the server."),
+    "tokens": Place("tokens", "tokens", "Make, list and revoke tokens."),
+    "backup": Place("backup", "backup", "Back a registry up, while its server runs or not."),
+    "restore": Place("restore", "restore", "Make a data folder from a backup."),
+    "fsck": Place("fsck", "fsck", "Read every stored file and say what is wrong."),
+    "completion": Place("completion", "completion", "Print a script that makes a shell complete."),
 }
 
 
@@ -41,9 +59,21 @@ class Commands(click.Group):
         place = COMMANDS.get(name)
         if place is None:
             return None
-        module, _, attribute = place.partition(".")
-        command: click.Command = getattr(importlib.import_module(f"modelkeep.cli.{module}"), attribute)
+        command: click.Command = getattr(importlib.import_module(f"modelkeep.cli.{place.module}"), place.attribute)
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands of `--help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.summary) for name, place in COMMANDS.items()])
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, or the options, that begin with what was typed."""
+        found = [CompletionItem(name, help=place.summary) for name, place in COMMANDS.items()]
+        return [
+            *(item for item in found if item.value.startswith(incomplete)),
+            *click.Command.shell_complete(self, context, incomplete),
+        ]
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command that was named, and turn what went wrong into a line and a code."""
@@ -71,6 +101,9 @@ class Commands(click.Group):
         **extra: Any,
     ) -> Any:
         """Run a command line and exit with its code, or return it when `standalone_mode` is off."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is shown escaped, as it is on standard error.
+            sys.stdout.reconfigure(errors="backslashreplace")
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
         try:

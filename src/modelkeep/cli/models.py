@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, every, filtered, is_sure, limited, ordered, pairs_of, text_of
-from modelkeep.client.client import Client
-from modelkeep.client.entities import RegisteredModel
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import RegisteredModel
 
 _PAGE = 1000
 _name = click.argument("name")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+# Any number can be logged as a time; those from here on are none that Python knows.
+_YEAR_10000 = 253_402_300_800_000
 
 
 def document(value: Any) -> None:
@@ -87,6 +91,8 @@ def moment(milliseconds: int | None) -> str | None:
     """A time in UTC, to the second."""
     if milliseconds is None:
         return None
+    if not 0 <= milliseconds < _YEAR_10000:
+        return f"{milliseconds} ms"
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -105,6 +111,17 @@ def size_text(size: int) -> str:
 def said(text: str) -> None:
     """Print a sentence about what was done."""
     click.echo(cell(text))
+
+
+def said_in_cells(values: Iterable[Any]) -> None:
+    """Print one line of cells, as `table` does in a pipe."""
+    click.echo("\t".join(cell(value) for value in values))
+
+
+def colored(text: str, color: str) -> str:
+    """A text in a color, unless NO_COLOR (https://no-color.org) or a terminal without colors speaks against it."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain else click.style(text, fg=color)
 
 
 def confirm(question: str, is_sure: bool) -> None:

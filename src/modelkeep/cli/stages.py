@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, number_of, version_argument
 from modelkeep.client.addresses import OfVersion
-from modelkeep.client.client import Client
 from modelkeep.domain.stages import STAGES
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
 
 
 @click.group()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,11 +22,12 @@ from modelkeep.cli.clients import (
     version_argument,
     versions_argument,
 )
-from modelkeep.client import artifacts
 from modelkeep.client.addresses import OfVersion
-from modelkeep.client.client import Client
-from modelkeep.client.entities import ModelVersion, Run
 from modelkeep.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from modelkeep.client.client import Client
+    from modelkeep.client.entities import ModelVersion, Run
 
 _PAGE = 10_000
 
@@ -59,7 +61,7 @@ def list_versions(
     if name is not None:
         client.get_registered_model(name)  # a name that does not exist is an error, and not an empty list
         of_model = f"name = '{name.replace(chr(39), chr(39) * 2)}'"
-        filter_string = f"{of_model} AND ({filter_string})" if filter_string else of_model
+        filter_string = f"{of_model} AND {_one_term(filter_string)}" if filter_string else of_model
     found = every(
         lambda size, token: client.search_model_versions(filter_string, size, list(order_by) or None, token),
         limit,
@@ -82,6 +84,11 @@ def list_versions(
             for version in found
         ),
     )
+
+
+def _one_term(filter_string: str) -> str:
+    # MLflow's own server knows neither parentheses nor OR.
+    return f"({filter_string})" if re.search(r"\bor\b", filter_string, re.IGNORECASE) else filter_string
 
 
 @versions.command()
@@ -135,6 +142,8 @@ def download(client: Client, named: OfVersion, path: str, to: str | None, as_jso
 
     Every file is checked against the manifest of the version. Prints where they are.
     """
+    from modelkeep.client import artifacts
+
     number = number_of(client, named)
     place = artifacts.download(client, OfVersion(named.name, number), to or f"{named.name}-{number}", path)
     if as_json:

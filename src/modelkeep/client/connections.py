@@ -6,11 +6,14 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from modelkeep.client import environment
-from modelkeep.client.calls import Transport
 from modelkeep.domain.errors import Invalid
+
+if TYPE_CHECKING:
+    from modelkeep.client.calls import Transport
 
 DEFAULT_FOLDER = "modelkeep-data"
 DATABASE = "modelkeep.db"

@@ -56,11 +56,16 @@ class HttpTransport:
     is_local = False
 
     def __init__(self, address: str):
-        parts = urlsplit(address)
+        try:
+            parts, port_number = urlsplit(address), urlsplit(address).port
+        except ValueError as error:
+            raise Invalid(
+                f"'{address}' is not the address of a server ({error}): write it as http://host:port."
+            ) from None
         if not parts.hostname:
             raise Invalid(f"'{address}' is not the address of a server: write it as http://host:port.")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        port = f":{parts.port}" if parts.port else ""
+        port = f":{port_number}" if port_number else ""
         self.address = f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
         self._user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._made: urllib3.PoolManager | None = None
@@ -114,6 +119,14 @@ class HttpTransport:
             f"The server at {self.address} does not have this call of Modelkeep's: {what[0].lower()}{what[1:]} "
             "MLflow's own server has none of them; use a Modelkeep server of this version or newer."
         )
+
+    def probe(self, path: str) -> urllib3.BaseHTTPResponse:
+        """What the server answers to a GET of a path, whatever that is; asked once.
+
+        Raises:
+            Unavailable: nothing; its cause is urllib3's error.
+        """
+        return self._request("GET", path, retries=0)
 
     # Requests -----------------------------------------------------------------------------------------------
 
@@ -301,6 +314,12 @@ class HttpTransport:
                 time.sleep(min(BACKOFF_SECONDS * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS))
             finally:
                 answer.release_conn()
+
+    def remove(self, path: str) -> None:
+        """See `calls.Transport`."""
+        answer = self._request("DELETE", _address(path))
+        if answer.status not in (200, 204):
+            raise self._files_error(answer.status, answer.data)
 
     def _files_error(self, status: int, body: bytes) -> ModelkeepError:
         if status == 503 and b"serve-artifacts" in body:
