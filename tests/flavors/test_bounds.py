@@ -138,6 +138,18 @@ def test_a_model_that_takes_narrower_data_than_its_parts_is_refused(name, tmp_pa
         modelkeep.sklearn.load_model(tmp_path / "model")
 
 
+def test_an_isolation_forest_whose_trees_read_more_features_than_it_takes_is_refused():
+    model, _ = make("isolation forest")
+    bounds.check(model)
+
+    # Feature 0 many times: as wide as the tree, and wider than the data that it is given when all features are.
+    model.n_features_in_ = 2
+    model.estimators_features_ = [np.zeros(15, dtype=int) for _ in model.estimators_]
+
+    with pytest.raises(Unsafe, match="IsolationForest is not of its width"):
+        bounds.check(model)
+
+
 def test_boosting_with_more_trees_in_a_row_than_places_for_their_results_is_refused(tmp_path):
     model, _ = make("boosting, from zero")
     modelkeep.sklearn.save_model(model, tmp_path / "model")
