@@ -7,6 +7,7 @@ from modelkeep.api import (
     datasets,
     events,
     experiments,
+    imports,
     logged_models,
     manifests,
     metrics,
@@ -33,4 +34,5 @@ CALLS: tuple[Call, ...] = (
     *events.CALLS,
     *storage.CALLS,
     *tokens.CALLS,
+    *imports.CALLS,
 )

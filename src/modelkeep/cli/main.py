@@ -6,6 +6,7 @@ import click
 
 from modelkeep.cli.backup import backup
 from modelkeep.cli.fsck import fsck
+from modelkeep.cli.import_ import import_
 from modelkeep.cli.restore import restore
 from modelkeep.cli.serve import serve
 from modelkeep.cli.tokens import tokens
@@ -30,6 +31,7 @@ def main() -> None:
 
 
 main.add_command(fsck)
+main.add_command(import_)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(serve)

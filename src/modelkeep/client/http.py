@@ -10,6 +10,7 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -45,13 +46,14 @@ class HttpTransport:
 
     Args:
         address: `http(s)://host[:port][/base/path]`, which may hold a user and a password.
+        authorization: says, whenever it is asked, the user and the password or token when the address holds none.
     Raises:
         Invalid: the address is not one.
     """
 
     is_local = False
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, authorization: Callable[[], tuple[str, str] | None] = environment.authorization):
         parts = urlsplit(address)
         if not parts.hostname:
             raise Invalid(f"'{address}' is not the address of a server: write it as http://host:port.")
@@ -59,6 +61,7 @@ class HttpTransport:
         port = f":{parts.port}" if parts.port else ""
         self.address = f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
         self._user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._authorization = authorization
         self._made: urllib3.PoolManager | None = None
         self._retries = environment.retries()
 
@@ -110,6 +113,17 @@ class HttpTransport:
             f"The server at {self.address} does not have this call of Modelkeep's: {what[0].lower()}{what[1:]} "
             "MLflow's own server has none of them; use a Modelkeep server of this version or newer."
         )
+
+    def read(self, path: str, query: dict[str, Any]) -> bytes:
+        """The body of the answer to a GET of any path below the address, also of one that is not in the API table.
+
+        Raises:
+            ModelkeepError: what the server refused.
+        """
+        answer = self._request("GET", path + _query(query))
+        if answer.status != 200:
+            raise errors.decode(answer.status, answer.data)
+        return answer.data
 
     # Requests -----------------------------------------------------------------------------------------------
 
@@ -181,7 +195,7 @@ class HttpTransport:
     def _headers(self) -> dict[str, str]:
         # Asked for at each request: long-lived programs get new tokens.
         headers = {"User-Agent": f"modelkeep/{VERSION}"}
-        known = self._user or environment.authorization()
+        known = self._user or self._authorization()
         if known is not None:
             user, secret = known
             basic = base64.b64encode(f"{user}:{secret}".encode()).decode()
