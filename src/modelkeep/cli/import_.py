@@ -12,7 +12,7 @@ import click
 
 from modelkeep.client import connections
 from modelkeep.domain.errors import Invalid, ModelkeepError
-from modelkeep.importing import bringing, opening
+from modelkeep.importing import bringing, opening, verifying
 from modelkeep.importing.bringing import Tell, Wanted
 from modelkeep.importing.reports import Problem, Report
 
@@ -43,6 +43,7 @@ def import_() -> None:
 @click.option(
     "--artifacts", default=None, metavar="FOLDER", help="What is behind mlflow-artifacts:/, of a database or folder."
 )
+@click.option("--verify", is_flag=True, help="Compare both sides afterwards, and every file by its digest.")
 @click.option("--origin", default=None, help="Name under which it was imported before, if SOURCE has moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -54,6 +55,7 @@ def mlflow(
     models: tuple[str, ...],
     only: str | None,
     artifacts: str | None,
+    verify: bool,
     origin: str | None,
     as_json: bool,
 ) -> None:
@@ -73,7 +75,9 @@ def mlflow(
             raise Invalid(f"'{opened.address}' is the source. Name another registry with --to.")
         wanted = Wanted(list(experiments), list(models), only)
         try:
-            bringing.bring(opened, target, origin or opening.origin_of(source), wanted, report, tell)
+            brought = bringing.bring(opened, target, origin or opened.address, wanted, report, tell)
+            if verify:
+                verifying.compare(brought, wanted)
         finally:
             opened.close()
     except (ModelkeepError, OSError) as error:
@@ -97,6 +101,8 @@ def _shape(report: Report, failure: str | None) -> dict[str, Any]:
         "bytes": report.bytes,
         "problems": [asdict(problem) for problem in report.problems],
         "notes": report.notes,
+        "compared": dict(report.compared),
+        "differences": None if report.differences is None else [asdict(each) for each in report.differences],
         "error": failure,
     }
 
@@ -111,6 +117,10 @@ def _print(report: Report, seconds: float) -> None:
     for note in report.notes:
         click.echo(f"Note: {note}")
     _print_problems(report.problems)
+    if report.differences is not None:
+        compared = ", ".join(f"{count:,} {_NOUNS.get(noun, noun)}" for noun, count in report.compared.items())
+        click.echo(f"compared: {compared or 'nothing'}; {len(report.differences):,} differences.")
+        _print_problems(report.differences)
 
 
 def _print_problems(problems: list[Problem]) -> None:

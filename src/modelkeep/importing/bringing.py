@@ -17,7 +17,7 @@ from modelkeep.domain import imports
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.imports import Experiment, LoggedModel, Model, Run, Series, Version
 from modelkeep.importing import placing, sources, transferring
-from modelkeep.importing.reports import Problem, Report
+from modelkeep.importing.reports import Report
 from modelkeep.importing.sources import LOGGED_MODEL, RUN, Place, Source
 
 # Of one call: how many records, points of metrics, and bytes of JSON, of which the server takes 16 MiB.
@@ -67,6 +67,7 @@ class Brought:
         experiments: the ids here of experiments that were imported, by those there.
         roots: where the files of runs and logged models are: their addresses there and here; the latter is None when
             they stay where they are.
+        new_models: names of registered models that were not imported before.
     """
 
     source: Source
@@ -77,6 +78,7 @@ class Brought:
     known: dict[str, dict[str, str | None]] = field(default_factory=dict)
     experiments: dict[str, str] = field(default_factory=dict)
     roots: dict[tuple[str, str], tuple[str, str | None]] = field(default_factory=dict)
+    new_models: set[str] = field(default_factory=set)
 
     def call(self, verb: str, **arguments: Any) -> Any:
         """Call a verb of the imports."""
@@ -104,6 +106,9 @@ def bring(source: Source, target: Transport, origin: str, wanted: Wanted, report
             report.note(sentence)
     if wanted.has_models:
         _bring_models(brought, wanted)
+    conflicts = sum(outcomes[imports.CONFLICT] for outcomes in report.outcomes.values())
+    if conflicts and not any(brought.known.values()):
+        report.note("If it was imported before, from another address, name that one with --origin, and import again.")
     return brought
 
 
@@ -307,11 +312,12 @@ def _bring_models(brought: Brought, wanted: Wanted) -> None:
     brought.tell("registered models")
     everything = list(brought.source.models())
     check_names(wanted.models, [model.name for model in everything], "registered model")
-    waiting: list[Model] = []
     chosen = [model for model in everything if wanted.chooses(wanted.models, model.name)]
+    refused = _bring_names(brought, chosen)
+    waiting: list[Model] = []
     for number, model in enumerate(chosen, 1):
         brought.tell(f"registered model {number:,} of {len(chosen):,}: {model.name}")
-        record = _changed(brought, model)
+        record = None if model.name in refused else _changed(brought, model)
         if record is None:
             continue
         while len(record.versions) > MOST_RECORDS:
@@ -321,6 +327,19 @@ def _bring_models(brought: Brought, wanted: Wanted) -> None:
         waiting.append(record)
     for batch in batches(waiting, lambda model: MOST_POINTS // MOST_RECORDS * len(model.versions)):
         _send_models(brought, batch)
+
+
+def _bring_names(brought: Brought, models: list[Model]) -> set[str]:
+    """Bring models without their versions, before any file is sent for one; return the names that are not to be had."""
+    new = [model for model in models if model.name not in brought.known[imports.MODEL]]
+    refused: set[str] = set()
+    for batch in batches([replace(model, versions=[], aliases=[]) for model in new]):
+        for result in brought.call("imports.bring_models", models=to_wire(batch)).results:
+            if result.local_id is None:
+                refused.add(result.id)
+                brought.report.add("models", result)
+    brought.new_models |= {cast(str, model.name) for model in new}
+    return refused
 
 
 def _changed(brought: Brought, model: Model) -> Model | None:
@@ -343,11 +362,11 @@ def _changed(brought: Brought, model: Model) -> Model | None:
 
 
 def _send_models(brought: Brought, models: list[Model]) -> None:
+    is_last = models[0].fingerprint is not None
     for result in brought.call("imports.bring_models", models=to_wire(models)).results:
-        # A model's name has no slash in it.
-        is_version = "/" in result.id
-        if not is_version and models[0].fingerprint is None:
-            if result.message:
-                brought.report.problems.append(Problem("models", result.id, result.message))
-            continue
-        brought.report.add("versions" if is_version else "models", result)
+        if "/" in result.id:  # a model's name has no slash in it
+            brought.report.add("versions", result)
+        elif is_last:
+            if result.outcome == imports.UPDATED and result.id in brought.new_models:
+                result.outcome = imports.IMPORTED
+            brought.report.add("models", result)

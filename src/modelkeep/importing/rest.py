@@ -101,7 +101,7 @@ class RestSource:
         query = {"run_id": run_ids, "metric_key": key, "max_results": BULK_POINTS}
         if not isinstance(self._transport, HttpTransport):
             found = self._transport.call("metrics.histories", query).metrics
-            return [(each.run_id, each.timestamp, each.step or 0, each.value) for each in found]
+            return [(each.run_id, each.timestamp, each.step or 0, float(each.value)) for each in found]
         try:
             # MLflow has this call for its pages only, not below /api.
             body = self._transport.read("/ajax-api/2.0/mlflow/metrics/get-history-bulk", query)
@@ -119,7 +119,7 @@ class RestSource:
         arguments = {"run_id": run_id, "metric_key": key}
         for page in self._pages("metrics.history", "metrics", arguments):
             for each in page:
-                yield run_id, each.timestamp, each.step or 0, each.value
+                yield run_id, each.timestamp, each.step or 0, float(each.value)
 
     def logged_models(self, experiment_ids: list[str]) -> Iterator[list[LoggedModel]]:
         """See `Source`."""
@@ -248,7 +248,7 @@ def _run(shape: Any) -> Run:
         params=_params(data and data.params),
         metrics=sorted(
             (
-                Series(each.key, [each.timestamp or 0], [each.step or 0], [each.value or 0.0])
+                Series(each.key, [each.timestamp or 0], [each.step or 0], [float(each.value or 0)])
                 for each in (data.metrics if data else ())
             ),
             key=lambda series: series.key or "",
@@ -285,7 +285,7 @@ def _logged_model(shape: Any) -> LoggedModel:
         params=_params(data and data.params),
         metrics=[
             Series(
-                each.key, [each.timestamp or 0], [each.step or 0], [each.value or 0.0],
+                each.key, [each.timestamp or 0], [each.step or 0], [float(each.value or 0)],
                 each.run_id or None, each.dataset_name or None, each.dataset_digest or None,
             )
             for each in (data.metrics if data else ())
