@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 -- As 0006 of SQLite, which says why.
 
 CREATE INDEX model_tags_by_value ON model_tags (key, substr(value, 1, 128));
@@ -36,16 +35,3 @@ CREATE INDEX versions_of_stage ON versions (current_stage, last_updated_timestam
 CREATE INDEX versions_not_ready ON versions (status) WHERE deleted_timestamp IS NULL AND status <> 'READY';
 CREATE INDEX versions_by_promotion ON versions (promoted_timestamp)
     WHERE deleted_timestamp IS NULL AND promoted_timestamp IS NOT NULL;
-=======
--- As on SQLite: what was imported from where; see there.
-
-CREATE TABLE imports (
-    origin      TEXT COLLATE "C" NOT NULL,
-    kind        TEXT COLLATE "C" NOT NULL,
-    id          TEXT COLLATE "C" NOT NULL,
-    local_id    TEXT COLLATE "C" NOT NULL,
-    fingerprint TEXT COLLATE "C",
-    position    BIGINT NOT NULL,
-    PRIMARY KEY (origin, kind, id)
-);
->>>>>>> import
