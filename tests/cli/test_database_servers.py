@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from modelkeep.cli import codes
 from tests.support import postgres
 from tests.support.postgres import Cluster
 from tests.support.servers import ServerFailed, free_port, modelkeep_command, start_server
@@ -20,12 +21,12 @@ CREATE = "/api/2.0/mlflow/registered-models/create"
 GET = "/api/2.0/mlflow/registered-models/get"
 
 
-def refusal(data: Path, database: str) -> str:
-    """The one line that a start ends with."""
+def refusal(data: Path, database: str, code: int = codes.REFUSED) -> str:
+    """The one line that a start ends with, and its exit code."""
     with pytest.raises(ServerFailed) as caught:
         start_server(data, database=database)
     _, _, printed = str(caught.value).partition("It printed:\n")
-    assert "exit code 1" in str(caught.value)
+    assert f"exit code {code}" in str(caught.value)
     assert printed.startswith("Error: ") and printed.count("\n") == 1, printed
     assert SECRET not in printed
     return printed
@@ -43,16 +44,19 @@ def execute(database: str, *statements: str) -> None:
 
 
 def test_no_server(tmp_path: Path) -> None:
-    printed = refusal(tmp_path / "data", f"postgresql://ann:{SECRET}@127.0.0.1:{free_port()}/registry")
+    printed = refusal(
+        tmp_path / "data", f"postgresql://ann:{SECRET}@127.0.0.1:{free_port()}/registry", codes.UNREACHABLE
+    )
     assert "Connection refused" in printed and "Check --database" in printed
 
 
 def test_no_such_host(tmp_path: Path) -> None:
-    assert "nowhere.invalid" in refusal(tmp_path / "data", f"postgresql://ann:{SECRET}@nowhere.invalid/registry")
+    database = f"postgresql://ann:{SECRET}@nowhere.invalid/registry"
+    assert "nowhere.invalid" in refusal(tmp_path / "data", database, codes.UNREACHABLE)
 
 
 def test_no_such_database(tmp_path: Path, cluster: Cluster) -> None:
-    assert "createdb" in refusal(tmp_path / "data", cluster.url("nothing"))
+    assert "createdb" in refusal(tmp_path / "data", cluster.url("nothing"), codes.UNREACHABLE)
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def strict() -> Iterator[Cluster]:
 
 def test_a_wrong_password_is_refused_and_a_right_one_may_stand_in_a_file(strict: Cluster, tmp_path: Path) -> None:
     asked = strict.url("hers").replace("postgres@", "ann@")
-    assert "PGPASSFILE" in refusal(tmp_path / "data", asked.replace("ann@", f"ann:not-{SECRET}@"))
+    assert "PGPASSFILE" in refusal(tmp_path / "data", asked.replace("ann@", f"ann:not-{SECRET}@"), codes.UNREACHABLE)
 
     passwords = tmp_path / "pgpass"
     passwords.write_text(f"*:*:hers:ann:{SECRET}\n")

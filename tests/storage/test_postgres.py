@@ -244,7 +244,10 @@ def test_one_process_does_the_chores_until_its_connection_is_lost(registry, empt
     assert not registry.database.claim_chores()
     opening.close(second)
     assert registry.database.claim_chores()
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
+    held = """
+        SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
     assert other.execute(held, [LOCK_CLASS, CHORES]).fetchone() == (1,)
 
 
