@@ -198,6 +198,8 @@ def cli() -> str:
     lines += [f"| {code} | {meaning} |" for code, meaning in codes.MEANINGS.items()]
     lines += [
         "",
+        "`serve`, `tokens`, `backup`, `restore` and `fsck` work on a data folder and end with 0, 1 or 2 only.",
+        "",
         "`modelkeep completion bash` (or `zsh`, `fish`) prints a script that makes the shell complete commands and options.",
     ]
     context = click.Context(main, info_name="modelkeep")

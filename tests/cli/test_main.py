@@ -125,6 +125,10 @@ def test_an_error_has_its_code(error: type[ModelkeepError], code: int) -> None:
     assert code in codes.MEANINGS
 
 
+def test_commands_on_a_data_folder_end_with_1_for_any_error(tmp_path: Path) -> None:
+    assert run_main("tokens", "revoke", "nothing", "--data", str(tmp_path)).code == 1
+
+
 def test_a_server_that_does_not_answer_ends_with_4() -> None:
     ended = run_main("models", "list", "--uri", f"http://127.0.0.1:{free_port()}")
 

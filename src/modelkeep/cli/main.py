@@ -19,11 +19,16 @@ from modelkeep.version import VERSION
 
 
 class Place(NamedTuple):
-    """Where a command is, and its summary: `modelkeep --help` would have to load all of them for it."""
+    """Where a command is, and its summary: `modelkeep --help` would have to load all of them for it.
+
+    Attributes:
+        has_codes: an error has a code of its own kind; commands that work on a data folder end with 1 for any.
+    """
 
     module: str
     attribute: str
     summary: str
+    has_codes: bool = True
 
 
 # In the order of `modelkeep --help`.
@@ -39,11 +44,11 @@ COMMANDS = {
     "events": Place("events", "events", "Show what changed in the registry, oldest first."),
     "doctor": Place("doctor", "doctor", "Check that the registry can be used from here."),
     "import": Place("import_", "import_", "Bring what another registry has."),
-    "serve": Place("serve", "serve", "Run the server."),
-    "tokens": Place("tokens", "tokens", "Make, list and revoke tokens."),
-    "backup": Place("backup", "backup", "Back a registry up, while its server runs or not."),
-    "restore": Place("restore", "restore", "Make a data folder from a backup."),
-    "fsck": Place("fsck", "fsck", "Read every stored file and say what is wrong."),
+    "serve": Place("serve", "serve", "Run the server.", has_codes=False),
+    "tokens": Place("tokens", "tokens", "Make, list and revoke tokens.", has_codes=False),
+    "backup": Place("backup", "backup", "Back a registry up, while its server runs or not.", has_codes=False),
+    "restore": Place("restore", "restore", "Make a data folder from a backup.", has_codes=False),
+    "fsck": Place("fsck", "fsck", "Read every stored file and say what is wrong.", has_codes=False),
     "completion": Place("completion", "completion", "Print a script that makes a shell complete."),
 }
 
@@ -83,7 +88,8 @@ class Commands(click.Group):
             sys.stdout.flush()
             return result
         except ModelkeepError as error:
-            raise Failed(error.message, codes.of(error)) from None
+            place = COMMANDS[context.invoked_subcommand or ""]
+            raise Failed(error.message, codes.of(error) if place.has_codes else codes.REFUSED) from None
         except KeyboardInterrupt:
             context.exit(codes.INTERRUPTED)
         except OSError as error:

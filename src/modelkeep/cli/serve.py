@@ -9,7 +9,6 @@ import click
 
 from modelkeep import config
 from modelkeep.config import Settings
-from modelkeep.domain.errors import Unavailable
 
 
 def _option(setting: Any) -> click.Option:
@@ -41,11 +40,7 @@ def serve(file: str | None, **given: Any) -> None:
     settings = config.load(given, file=file)
     from modelkeep import serve as composition
 
-    try:
-        composition.serve(settings)
-    except Unavailable as error:
-        # Its database is: no client could not reach it, which is what a code of its own would say.
-        raise click.ClickException(error.message) from None
+    composition.serve(settings)
 
 
 serve.params += [_option(setting) for setting in fields(Settings)]
