@@ -250,6 +250,26 @@ def test_what_is_not_mlflows_is_refused_with_one_sentence(bring, tmp_path, targe
     assert not target.exists()
 
 
+def test_what_cannot_be_read_is_named_and_the_rest_comes(bring, file_store, target):
+    broken, other = (path.parents[1] for path in list(file_store.glob("*/*/artifacts/model"))[:2])
+    (broken / "meta.yaml").write_text("{: no YAML")
+    (other / "metrics" / "auc").write_text("1 0.5 0\nhalf a li")
+    meta = next(file_store.glob("*/*/tags/kind")).parents[1] / "meta.yaml"
+    for each in file_store.glob("*/*/meta.yaml"):
+        if each.parent not in (broken, other) and "run-" in each.read_text():
+            meta = each
+    meta.write_text(meta.read_text().replace("start_time: ", "start_time: long ago "))
+    (file_store / "models" / "churn" / "aliases" / "champion").write_text("one")
+
+    done = bring(file_store, "--to", target, "--json")
+
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert report["runs"] == {"imported": 5, "refused": 1}
+    assert [problem["id"] for problem in report["problems"] if problem["noun"] == "runs"] == [meta.parent.name]
+    assert sum(problem["noun"] == "source" for problem in report["problems"]) == 3
+
+
 def test_a_server_that_is_not_there_is_refused_with_one_sentence(bring, target):
     done = bring("http://127.0.0.1:9", "--to", target)
 

@@ -14,10 +14,10 @@ import msgspec
 
 from modelkeep.client.calls import Transport
 from modelkeep.domain import imports
-from modelkeep.domain.errors import Invalid
+from modelkeep.domain.errors import Invalid, TooLarge
 from modelkeep.domain.imports import Experiment, LoggedModel, Model, Run, Series, Version
 from modelkeep.importing import placing, sources, transferring
-from modelkeep.importing.reports import Report
+from modelkeep.importing.reports import Problem, Report
 from modelkeep.importing.sources import LOGGED_MODEL, RUN, Place, Source
 
 # Of one call: how many records, points of metrics, and bytes of JSON, of which the server takes 16 MiB.
@@ -106,6 +106,8 @@ def bring(source: Source, target: Transport, origin: str, wanted: Wanted, report
             report.note(sentence)
     if wanted.has_models:
         _bring_models(brought, wanted)
+    for place in dict.fromkeys(source.unreadable):
+        report.problems.append(Problem("source", place, "It could not be read, and was left out."))
     conflicts = sum(outcomes[imports.CONFLICT] for outcomes in report.outcomes.values())
     if conflicts and not any(brought.known.values()):
         report.note("If it was imported before, from another address, name that one with --origin, and import again.")
@@ -156,10 +158,26 @@ def _bring_experiments(brought: Brought, wanted: Wanted) -> list[Experiment]:
 
 
 def _send(brought: Brought, verb: str, field: str, records: list[Any]) -> list[Any]:
-    results = brought.call(verb, **{field: to_wire(records)}).results
+    results = _results(brought, verb, field, records)
     for result in results:
         brought.report.add(field, result)
-    return cast("list[Any]", results)
+    return results
+
+
+def _results(brought: Brought, verb: str, field: str, records: list[Any]) -> list[Any]:
+    """What became of records. One that the call itself does not take is refused, and the others sent without it."""
+    try:
+        return list(brought.call(verb, **{field: to_wire(records)}).results)
+    except (Invalid, TooLarge) as error:
+        if len(records) == 1:
+            id = getattr(records[0], "id", None) or getattr(records[0], "name", None)
+            return [imports.Result(str(id), None, imports.REFUSED, error.message)]
+    middle = len(records) // 2
+    return [
+        result
+        for part in (records[:middle], records[middle:])
+        for result in _results(brought, verb, field, part)
+    ]  # fmt: skip
 
 
 def to_wire(records: Any) -> Any:
@@ -334,7 +352,7 @@ def _bring_names(brought: Brought, models: list[Model]) -> set[str]:
     new = [model for model in models if model.name not in brought.known[imports.MODEL]]
     refused: set[str] = set()
     for batch in batches([replace(model, versions=[], aliases=[]) for model in new]):
-        for result in brought.call("imports.bring_models", models=to_wire(batch)).results:
+        for result in _results(brought, "imports.bring_models", "models", batch):
             if result.local_id is None:
                 refused.add(result.id)
                 brought.report.add("models", result)
@@ -363,7 +381,7 @@ def _changed(brought: Brought, model: Model) -> Model | None:
 
 def _send_models(brought: Brought, models: list[Model]) -> None:
     is_last = models[0].fingerprint is not None
-    for result in brought.call("imports.bring_models", models=to_wire(models)).results:
+    for result in _results(brought, "imports.bring_models", "models", models):
         if "/" in result.id:  # a model's name has no slash in it
             brought.report.add("versions", result)
         elif is_last:

@@ -48,6 +48,7 @@ class DatabaseSource:
 
     def __init__(self, path: Path, artifacts: Path | None):
         self.address = str(path)
+        self.unreadable: list[str] = []
         self._disk = Disk(path.parent, artifacts)
         self._locations: dict[tuple[str, int], str] = {}
         try:

@@ -39,10 +39,10 @@ class FolderSource:
         self._disk = Disk(folder.parent, artifacts)
         self._places: dict[str, Path] = {}
         self._locations: dict[tuple[str, int], str] = {}
-        self._unreadable: list[str] = []
+        self.unreadable: list[str] = []
         for experiment in self.experiments():
             self._disk.learn(experiment.artifact_location, self._places[experiment.id or ""].parent)
-        self._unreadable.clear()  # they are read again
+        self.unreadable.clear()  # they are read again
 
     def close(self) -> None:
         """See `Source`."""
@@ -57,7 +57,7 @@ class FolderSource:
         except (OSError, yaml.YAMLError, UnicodeDecodeError):
             meta = None
         if not isinstance(meta, dict):
-            self._unreadable.append(str(folder / META))
+            self.unreadable.append(str(folder / META))
             return None
         return meta
 
@@ -126,7 +126,7 @@ class FolderSource:
             try:
                 at, value, step = int(parts[0]), float(parts[1]), int(parts[2]) if len(parts) > 2 else 0
             except (ValueError, IndexError):
-                self._unreadable.append(f"{path}, the line '{line[:60]}'")
+                self.unreadable.append(f"{path}, the line '{line[:60]}'")
                 continue
             series.timestamps.append(at)
             series.values.append(value)
@@ -141,7 +141,7 @@ class FolderSource:
                 continue
             dataset = self._meta(folder.parent / "datasets" / str(meta.get("source_id")))
             if dataset is None:
-                self._unreadable.append(f"{each}, whose data set is gone")
+                self.unreadable.append(f"{each}, whose data set is gone")
                 continue
             tags = [Tag(str(key), _text(value)) for key, value in sorted((meta.get("tags") or {}).items())]
             fields = ("name", "digest", "source_type", "source", "schema", "profile")
@@ -202,7 +202,7 @@ class FolderSource:
                 at, value, step = int(parts[0]), float(parts[1]), int(parts[2])
                 run_id, *dataset = parts[3:]
             except (ValueError, IndexError):
-                self._unreadable.append(f"{path}, the line '{line[:60]}'")
+                self.unreadable.append(f"{path}, the line '{line[:60]}'")
                 continue
             # A data set's name may have spaces in it, its digest has none.
             name = " ".join(dataset[:-1]) or None
@@ -223,17 +223,29 @@ class FolderSource:
                 creation_timestamp=meta.get("creation_timestamp"),
                 last_updated_timestamp=meta.get("last_updated_timestamp"),
                 tags=_tags(folder),
-                aliases=[Alias(alias, int(_read(path))) for alias, path in _entries(folder / "aliases")],
+                aliases=list(self._aliases(folder)),
             )
             found = [self._version(name, each) for each in _folders(folder) if each.name.startswith("version-")]
             model.versions = sorted((each for each in found if each is not None), key=lambda each: each.number or 0)
             yield model
 
+    def _aliases(self, folder: Path) -> Iterator[Alias]:
+        for alias, path in _entries(folder / "aliases"):
+            number = _read(path).strip()
+            if number.isdecimal():
+                yield Alias(alias, int(number))
+            else:
+                self.unreadable.append(str(path))
+
     def _version(self, name: str, folder: Path) -> Version | None:
         meta = self._meta(folder)
         if meta is None or meta.get("current_stage") == DELETED_STAGE:
             return None
-        source, number = _text(meta.get("source")) or "", int(meta.get("version") or folder.name.partition("-")[2])
+        told = folder.name.removeprefix("version-")
+        if not told.isdecimal():
+            self.unreadable.append(str(folder))
+            return None
+        source, number = _text(meta.get("source")) or "", int(told)
         self._locations[name, number] = _text(meta.get("storage_location")) or source
         return Version(
             number=number,
@@ -269,10 +281,8 @@ class FolderSource:
 
     def lacking(self, experiment_ids: list[str]) -> list[str]:
         """See `Source`."""
-        found = [f"'{path}' could not be read, and was left out." for path in self._unreadable]
-        if any((self._places[each] / "traces").is_dir() for each in experiment_ids):
-            found.append("It has traces, which are not brought.")
-        return found
+        has_traces = any((self._places[each] / "traces").is_dir() for each in experiment_ids)
+        return ["It has traces, which are not brought."] if has_traces else []
 
 
 def is_file_store(folder: Path) -> bool:

@@ -34,6 +34,7 @@ class RestSource:
 
     def __init__(self, transport: Transport):
         self.address = transport.address
+        self.unreadable: list[str] = []
         self._transport = transport
 
     def close(self) -> None:
@@ -208,7 +209,7 @@ class RestSource:
 
     def lacking(self, experiment_ids: list[str]) -> list[str]:
         """See `Source`."""
-        if not isinstance(self._transport, HttpTransport):
+        if not isinstance(self._transport, HttpTransport) or not experiment_ids:
             return []
         query = {"experiment_ids": experiment_ids[:BULK_RUNS], "max_results": 1}
         try:

@@ -51,9 +51,11 @@ class Source(Protocol):
 
     Attributes:
         address: as a person would write it.
+        unreadable: what is there and could not be read until now.
     """
 
     address: str
+    unreadable: list[str]
 
     def experiments(self) -> Iterator[Experiment]:
         """Every experiment, the deleted ones too. `artifact_location` is the source's, whatever it is."""
