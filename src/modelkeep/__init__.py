@@ -133,7 +133,18 @@ _NAMES = {
 }
 _PLACES = {name: (module, name) for module, names in _NAMES.items() for name in names}
 _PLACES["MlflowClient"] = ("client.client", "Client")
-_MODULES = ("artifacts", "data", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking")
+_MODULES = (
+    "artifacts",
+    "data",
+    "entities",
+    "exceptions",
+    "lightgbm",
+    "models",
+    "pyfunc",
+    "sklearn",
+    "tracking",
+    "xgboost",
+)
 
 __all__ = ["__version__", *_PLACES, *_MODULES]
 

@@ -159,6 +159,56 @@ SCRIPT = [
     ("tokens.list_all", {}),
     ("tokens.revoke", {"token_id": "<token>"}),
     ("callers.describe", {}),
+    (
+        "imports.bring_experiments",
+        {"origin": "there", "experiments": [{"id": "7", "name": "brought", "creation_time": 1, "fingerprint": "x"}]},
+    ),
+    ("imports.bring_experiments", {"origin": "there", "experiments": [{"id": "8", "name": "first"}]}),
+    ("imports.bring_experiments", {"experiments": []}),
+    (
+        "run_imports.bring_runs",
+        {
+            "origin": "there",
+            "runs": [
+                {
+                    "id": "f" * 32,
+                    "experiment_id": "7",
+                    "name": "brought",
+                    "status": "FINISHED",
+                    "start_time": 1,
+                    "end_time": 2,
+                    "params": [{"key": "depth", "value": "3"}],
+                    "metrics": [{"key": "auc", "timestamps": [1, 2], "steps": [0, 1], "values": [0.5, 0.75]}],
+                }
+            ],
+        },
+    ),
+    (
+        "run_imports.bring_metrics",
+        {
+            "origin": "there",
+            "run_id": "f" * 32,
+            "metrics": [{"key": "auc", "timestamps": [3], "steps": [2], "values": [0.875]}],
+        },
+    ),
+    ("run_imports.bring_logged_models", {"origin": "there", "logged_models": [{"id": "m-" + "e" * 32, "experiment_id": "7", "name": "t"}]}),
+    (
+        "imports.bring_models",
+        {
+            "origin": "there",
+            "models": [
+                {
+                    "name": "brought",
+                    "creation_timestamp": 1,
+                    "versions": [{"number": 3, "source": "s3://b/m", "current_stage": "Production"}],
+                    "aliases": [{"alias": "champion", "version": 3}],
+                }
+            ],
+        },
+    ),
+    ("imports.files", {"origin": "there", "files": [{"id": "f" * 32, "fingerprint": "y"}]}),
+    ("imports.known", {"origin": "there", "kind": "run"}),
+    ("imports.known", {"origin": "there", "kind": "planet"}),
     ("send", {"path": "removed/file"}),
     ("remove", {"path": "removed/file"}),
     ("fetch", {"path": "removed/file"}),

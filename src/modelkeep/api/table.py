@@ -8,6 +8,7 @@ from modelkeep.api import (
     datasets,
     events,
     experiments,
+    imports,
     logged_models,
     manifests,
     metrics,
@@ -35,4 +36,5 @@ CALLS: tuple[Call, ...] = (
     *storage.CALLS,
     *tokens.CALLS,
     *callers.CALLS,
+    *imports.CALLS,
 )

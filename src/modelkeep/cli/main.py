@@ -43,6 +43,7 @@ COMMANDS = {
     "experiments": Place("experiments", "experiments", "List and show experiments."),
     "events": Place("events", "events", "Show what changed in the registry, oldest first."),
     "doctor": Place("doctor", "doctor", "Check that the registry can be used from here."),
+    "import": Place("import_", "import_", "Bring what another registry has."),
     "serve": Place("serve", "serve", "Run the server.", has_codes=False),
     "tokens": Place("tokens", "tokens", "Make, list and revoke tokens.", has_codes=False),
     "backup": Place("backup", "backup", "Back a registry up, while its server runs or not.", has_codes=False),

@@ -31,6 +31,11 @@ def authorization() -> tuple[str, str] | None:
     """
     if token := os.environ.get("MODELKEEP_TOKEN"):
         return "", token
+    return mlflow_authorization()
+
+
+def mlflow_authorization() -> tuple[str, str] | None:
+    """As `authorization`, by MLflow's own variables alone: no other server is told our token."""
     user, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
     if user and password:
         return user, password

@@ -11,6 +11,7 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -49,13 +50,14 @@ class HttpTransport:
 
     Args:
         address: `http(s)://host[:port][/base/path]`, which may hold a user and a password.
+        authorization: says, whenever it is asked, the user and the password or token when the address holds none.
     Raises:
         Invalid: the address is not one.
     """
 
     is_local = False
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, authorization: Callable[[], tuple[str, str] | None] = environment.authorization):
         try:
             parts, port_number = urlsplit(address), urlsplit(address).port
         except ValueError as error:
@@ -68,6 +70,7 @@ class HttpTransport:
         port = f":{port_number}" if port_number else ""
         self.address = f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
         self._user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._authorization = authorization
         self._made: urllib3.PoolManager | None = None
         self._retries = environment.retries()
 
@@ -127,6 +130,17 @@ class HttpTransport:
             Unavailable: nothing; its cause is urllib3's error.
         """
         return self._request("GET", path, retries=0)
+
+    def read(self, path: str, query: dict[str, Any]) -> bytes:
+        """The body of the answer to a GET of any path below the address, also of one that is not in the API table.
+
+        Raises:
+            ModelkeepError: what the server refused.
+        """
+        answer = self._request("GET", path + _query(query))
+        if answer.status != 200:
+            raise errors.decode(answer.status, answer.data)
+        return answer.data
 
     # Requests -----------------------------------------------------------------------------------------------
 
@@ -198,7 +212,7 @@ class HttpTransport:
     def _headers(self) -> dict[str, str]:
         # Asked for at each request: long-lived programs get new tokens.
         headers = {"User-Agent": f"modelkeep/{VERSION}"}
-        known = self._user or environment.authorization()
+        known = self._user or self._authorization()
         if known is not None:
             user, secret = known
             basic = base64.b64encode(f"{user}:{secret}".encode()).decode()

@@ -197,13 +197,16 @@ def _isolation_forest(model: Any) -> None:
     chosen = vars(model).get("estimators_features_")
     if not trees:
         return
-    if _width(model) is None or not isinstance(chosen, list) or len(chosen) != len(trees):
+    width = _width(model)
+    if width is None or not isinstance(chosen, list) or len(chosen) != len(trees):
         _refuse("An IsolationForest does not say which features its trees read")
     for each, features in zip(trees, chosen, strict=True):
-        # numpy itself checks the features; how many there are is what the tree will be given.
+        # A tree is given its features, which numpy checks, or all of them when there are said to be as many.
+        count = each.tree_.n_features
         if (
-            not isinstance(features, numpy.ndarray)
-            or features.shape != (each.tree_.n_features,)
+            count > width
+            or not isinstance(features, numpy.ndarray)
+            or features.shape != (count,)
             or features.dtype.kind not in "iu"
         ):
             _refuse("A tree in an IsolationForest is not of its width")
@@ -387,7 +390,7 @@ def _neighbor_tree(tree: Any) -> None:
     inner = numpy.flatnonzero(leaf == 0)
     if (
         nodes.shape != (count,)
-        or count < 1
+        or not 0 < levels < 64
         or count != 2**levels - 1
         or index.shape != (points,)
         or not points

@@ -224,11 +224,11 @@ def _fits(column: Any, dtype: Any, wanted: Any) -> bool:
     if (dtype.kind == "b") != (wanted.kind == "b"):
         return False
     plain = getattr(dtype, "numpy_dtype", dtype)
+    # numpy takes any int64 for a float64, though those over 2^53 are not all there.
+    if wanted.kind == "f" and plain.kind in "iu" and wanted.itemsize <= plain.itemsize:
+        return bool((column.astype(wanted).astype(dtype) == column).all())
     if numpy.can_cast(plain, wanted):
         return True
-    # MLflow, too, takes a whole number for a fraction of twice its size at most, and any number that it holds exactly.
-    if wanted.kind == "f" and plain.kind in "iu":
-        return bool((column.astype(wanted).astype(plain) == column).all())
     return plain.kind == "i" and wanted.kind == "i" and bool((column.astype(wanted) == column).all())
 
 

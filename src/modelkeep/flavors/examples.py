@@ -29,7 +29,7 @@ def write(example: Any, folder: Path) -> dict[str, Any]:
     info: dict[str, Any] = {"artifact_path": FILE, "serving_input_path": SERVING_FILE}
     content, serving = _content(data, info)
     if params:
-        info["example_params"] = "true"
+        info["params"] = "true"
         content = {"inputs": content, "params": params}
         serving = {**serving, "params": params}
     try:
@@ -86,6 +86,7 @@ def _of_frame(frame: Any) -> dict[str, Any]:
     # An index that only counts says nothing.
     if list(content["index"]) == list(range(len(frame))):
         del content["index"]
+    # MLflow writes NaN, which is not JSON; both read null.
     missing = frame.isna().to_numpy()
     content["data"] = [
         [None if missing[row][column] else value for column, value in enumerate(values)]
@@ -116,7 +117,7 @@ def read(model: MLmodel, folder: Path) -> Any:
         return None
     try:
         content = json.loads((folder / Path(info["artifact_path"]).name).read_bytes())
-        if "example_params" in info:
+        if "params" in info:
             return _data(content["inputs"], info, model), content["params"]
         return _data(content, info, model)
     except (OSError, KeyError, TypeError, ValueError) as error:

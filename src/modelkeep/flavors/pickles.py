@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from modelkeep.flavors.errors import MissingPackage, NotAModel, Untrusted
 FORMATS = ("cloudpickle", "pickle")
 # The names at the start of a file tell enough, and reading all of a large one takes long.
 _NAMES_BYTES = 1024 * 1024
+# What cloudpickle writes by value is a setting of the process.
+_registering = threading.Lock()
 
 
 def dump(model: Any, path: Path, format: str, by_value: tuple[Any, ...] = ()) -> None:
@@ -25,13 +28,14 @@ def dump(model: Any, path: Path, format: str, by_value: tuple[Any, ...] = ()) ->
         path.write_bytes(pickle.dumps(model, pickle.DEFAULT_PROTOCOL))
         return
     cloudpickle = cloudpickle_module()
-    for module in by_value:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        path.write_bytes(cloudpickle.dumps(model, pickle.DEFAULT_PROTOCOL))
-    finally:
+    with _registering:
         for module in by_value:
-            cloudpickle.unregister_pickle_by_value(module)
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            path.write_bytes(cloudpickle.dumps(model, pickle.DEFAULT_PROTOCOL))
+        finally:
+            for module in by_value:
+                cloudpickle.unregister_pickle_by_value(module)
 
 
 def load(path: Path, trust: bool, compression: str | None = None) -> Any:

@@ -41,11 +41,12 @@ def prepare(folder: Path, *, read_only: bool = False, database: str | None = Non
         raise Invalid(
             f"The data folder {folder} cannot be written. Change its permissions or choose another with --data."
         )
-    for foreign in ("mlflow.db", "mlruns.db", "meta.yaml"):
+    for foreign in ("mlflow.db", "mlruns.db", "meta.yaml", "0/meta.yaml"):
         if (folder / foreign).exists():
+            source = folder / foreign if foreign.endswith(".db") else folder
             raise Invalid(
-                f"The folder {folder} holds data of MLflow ({foreign}) and was left untouched. "
-                "Choose an empty folder with --data."
+                f"The folder {folder} holds data of MLflow ({foreign}) and was left untouched. Choose an empty folder with "
+                f"--data, and bring what MLflow has there with `modelkeep import mlflow {source} --to <that folder>`."
             )
     if database is None:
         _prepare_file(folder)

@@ -127,7 +127,8 @@ def _check(session: Session, blob_location: str, newest: int) -> int:
     if MARKER not in tables:
         if "alembic_version" in tables or "registered_models" in tables:
             raise Invalid(
-                "The database is one of MLflow's and was left untouched. Choose an empty one with --database."
+                "The database is one of MLflow's and was left untouched. Choose an empty one with --database, and bring what "
+                "is in it with `modelkeep import mlflow http://…`, the address of MLflow's server on it."
             )
         if tables:
             raise Invalid(

@@ -52,7 +52,10 @@ def check_ours(path: str) -> None:
                 "Install the Modelkeep that wrote it, or a newer one."
             )
     elif "alembic_version" in tables or "registered_models" in tables:
-        raise Invalid(f"{path} is a database of MLflow and was left untouched. Choose an empty folder with --data.")
+        raise Invalid(
+            f"{path} is a database of MLflow and was left untouched. Choose an empty folder with --data, and bring what is "
+            f"in it with `modelkeep import mlflow {path} --to <that folder>`."
+        )
     elif tables:
         raise Invalid(
             f"{path} is a database of another program and was left untouched. Choose another folder with --data."

@@ -1,0 +1,121 @@
+"""Sources written by MLflow, and registries to bring them to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from modelkeep.client import connections
+from tests.mlflow_client.conftest import CLIENT_SETTINGS, CLIENT_WARNINGS
+from tests.support.servers import ROOT, RunningServer, free_port, start_process, start_server, wait_until_200
+
+HERE = Path(__file__).parent
+DATA = HERE / "data"
+MLFLOW_SECONDS = 240.0
+
+Import = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            for warning in (*CLIENT_WARNINGS, r"ignore:.*filesystem.*backend:FutureWarning"):
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting of whoever runs the tests leaks in."""
+    for name in list(os.environ):
+        if name.startswith(("MODELKEEP_", "MLFLOW_")):
+            monkeypatch.delenv(name)
+    for name, value in CLIENT_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MODELKEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    connections.close_all()
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> Path:
+    """A folder `mlruns` that MLflow 2.9.2 wrote, at another place than where it wrote it."""
+    return Path(shutil.copytree(DATA / "file_store_2_9_2", tmp_path / "mlflow" / "mlruns"))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """An `mlflow.db` that MLflow 2.9.2 wrote, with the folder `mlruns` beside it."""
+    folder = tmp_path / "mlflow"
+    shutil.copytree(DATA / "database_2_9_2" / "artifacts", folder / "mlruns")
+    connection = sqlite3.connect(folder / "mlflow.db")
+    connection.executescript((DATA / "database_2_9_2" / "mlflow.sql").read_text())
+    connection.close()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The data folder of a registry without a server."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    with start_server(tmp_path / "served") as server:
+        yield server
+
+
+@pytest.fixture
+def bring() -> Import:
+    """`modelkeep import mlflow …`, as a user runs it."""
+    return run_import
+
+
+def run_import(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `modelkeep import mlflow` to its end."""
+    return subprocess.run(import_command(*arguments), capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def import_command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "modelkeep", "import", "mlflow", *map(str, arguments)]
+
+
+class MlflowServer:
+    """MLflow's own server, with what it stores."""
+
+    def __init__(self, url: str, folder: Path):
+        self.url = url
+        self.database = folder / "mlflow.db"
+        self.artifacts = folder / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A server of the newest MLflow, filled by its own client. Starting it takes long, so there is one."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    port = free_port()
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    process, printed = start_process(command, settings, folder)
+    url = f"http://127.0.0.1:{port}"
+    wait_until_200(f"{url}/health", process, printed, MLFLOW_SECONDS)
+    try:
+        filling = [sys.executable, "-m", "tests.importing.filling", url]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("MODELKEEP_", "MLFLOW_"))}
+        subprocess.run(filling, env=environment | CLIENT_SETTINGS, cwd=ROOT, check=True, capture_output=True)
+        yield MlflowServer(url, folder)
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(60)
+        printed.close()
