@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: serve test lint docs bench compat soak clean
+.PHONY: serve test lint docs bench growth compat soak clean
 
 serve: $(VENV)/server
 	$(BIN)/modelkeep serve $(ARGS)
@@ -31,6 +31,9 @@ bench: $(VENV)/dev
 # Four more environments of about 500 MB each, in .venv-compat.
 compat: $(VENV)/dev
 	$(BIN)/python -m compat $(ARGS)
+
+growth: $(VENV)/dev
+	$(BIN)/python -m bench.growth $(ARGS)
 
 soak: $(VENV)/dev
 	MODELKEEP_SOAK=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 $(ARGS)

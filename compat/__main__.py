@@ -14,12 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from compat import environments, matrix
 from compat.environments import ROOT, EnvironmentFailed
-from compat.flows.steps import FAILED, PASSED, Outcome
+from compat.flows.steps import Outcome
+from compat.matrix import MARKS, judged
 from tests.support.servers import start_server
 
 PAGE = ROOT / "docs" / "compatibility.md"
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"mlflow {release}: ", end="", flush=True)
             began = time.monotonic()
             found[release] = drive(environments.python_of(release), release, traces=options.traces)
-            print(f"{summary(found[release])}, {time.monotonic() - began:.0f} s", flush=True)
+            print(f"{summary(release, found[release])}, {time.monotonic() - began:.0f} s", flush=True)
     except EnvironmentFailed as error:
         print(error, file=sys.stderr)
         return 2
@@ -115,10 +117,10 @@ def _ask(python: Path, release: str, url: str, folder: Path, groups: Sequence[st
     return [Outcome(**step) for step in answer["steps"]]
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
-    passed = sum(outcome.outcome == PASSED for outcome in outcomes)
-    failed = sum(outcome.outcome == FAILED for outcome in outcomes)
-    return f"{passed} passed, {failed} failed, {len(outcomes) - passed - failed} not available"
+def summary(release: str, outcomes: Sequence[Outcome]) -> str:
+    """How many steps came out how, such as `54 passed, 6 not available`."""
+    counts = Counter(judged(release, outcome).outcome for outcome in outcomes)
+    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in MARKS if counts[outcome])
 
 
 if __name__ == "__main__":

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import click
+
 from modelkeep.api.call import Call
 from modelkeep.api.table import CALLS
+from modelkeep.cli import codes
+from modelkeep.cli.main import main
 from modelkeep.cli.serve import default_text, environment_name
 from modelkeep.config import Settings
 from modelkeep.domain.events import KINDS
-from modelkeep.domain.searching import VOCABULARIES, Vocabulary
+from modelkeep.domain.searching import ATTRIBUTE, DATASET, VOCABULARIES, Vocabulary
+from modelkeep.storage import leads
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -111,6 +118,10 @@ def searching() -> str:
         "- Compare with `=`, `!=`, `IN (…)`, `NOT IN (…)`; text also with `LIKE` and `ILIKE` (`%` and `_`; `ILIKE` ignores",
         "  the case of ASCII letters), numbers with `<`, `<=`, `>`, `>=`; what may be absent with `IS NULL`, `IS NOT NULL`.",
         "- Text is quoted with `'…'` or `\"…\"`; a key with spaces or dots after its prefix with backticks: ``tags.`a b` ``.",
+        "- A search reads its rows in order until the page is full, unless a comparison that must hold (not one under a",
+        "  `NOT`, nor beside one without an index in an `OR`) has an index, and few rows meet it: then it reads only them.",
+        "  Without an index, a filter that few rows meet reads all of them. An index finds values by `=`, `IN`, a `LIKE` that",
+        "  begins with a text, and for numbers by order; of the rest it finds those that have the key.",
         "- At most 100 comparisons, 1,000 values in an `IN`, 16 KiB altogether.",
         "",
         "```python",
@@ -129,21 +140,118 @@ def _vocabulary(vocabulary: Vocabulary) -> list[str]:
         "",
         f"Pages hold {vocabulary.default_results:,} by default, at most {vocabulary.most_results:,}.",
         "",
-        "| key | type | also written | may order |",
-        "|---|---|---|---|",
+        "| key | type | also written | may order | index |",
+        "|---|---|---|---|---|",
     ]
     for term in dict.fromkeys(vocabulary.attributes.values()):
         also = ", ".join(f"`{name}`" for name in term.also)
-        lines.append(f"| `{term.name}` | {term.type} | {also} | {'yes' if term.sortable else ''} |")
+        lines.append(
+            f"| `{term.name}` | {term.type} | {also} | {'yes' if term.sortable else ''} | {_index(vocabulary, ATTRIBUTE, term.name)} |"
+        )
     for kind, term in vocabulary.kinds.items():
         prefixes = ", ".join(f"`{prefix}.<key>`" for prefix, of in vocabulary.prefixes.items() if of == kind)
-        lines.append(f"| {prefixes} | {term.type} | | {'yes' if term.sortable else ''} |")
+        lines.append(
+            f"| {prefixes} | {term.type} | | {'yes' if term.sortable else ''} | {_index(vocabulary, kind, '')} |"
+        )
     for name in vocabulary.datasets:
-        lines.append(f"| `dataset.{name}` | text | `datasets.{name}` | |")
+        lines.append(f"| `dataset.{name}` | text | `datasets.{name}` | | {_index(vocabulary, DATASET, name)} |")
     return lines
 
 
-PAGES = {"settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
+def _index(vocabulary: Vocabulary, kind: str, key: str) -> str:
+    if (vocabulary.noun, key) in leads.WALKED:
+        return "in one experiment"
+    return "yes" if leads.has_index(vocabulary.noun, kind, key) else ""
+
+
+def cli() -> str:
+    """docs/cli.md."""
+    lines = [
+        "# The command line",
+        "",
+        "`modelkeep NOUN VERB …`. `--help` after any of them says what it takes; `modelkeep doctor` says whether it works from",
+        "here, and what to do if it does not.",
+        "",
+        "```sh",
+        "export MODELKEEP_URI=http://127.0.0.1:5000    # or a data folder, without a server",
+        "export MODELKEEP_TOKEN=mk_…                   # if the server wants one",
+        "",
+        "modelkeep register churn ./model --tag data=2026-01",
+        "modelkeep alias set churn/1 champion",
+        "modelkeep register churn ./model --tag data=2026-02",
+        "modelkeep versions compare churn/latest churn@champion --differing",
+        "modelkeep alias set churn/latest champion",
+        "modelkeep verify models:/churn@champion",
+        "modelkeep events --follow --kind alias.moved --json",
+        "```",
+        "",
+        "- **Where.** Commands that talk to a registry take `--uri`, else `MODELKEEP_URI`, else `MLFLOW_TRACKING_URI` if it is a",
+        "  server's, else `./modelkeep-data`. Only `models create` and `register` make a data folder; to the others one that is",
+        "  not there is an error.",
+        "- **VERSION** is `churn/3`, `churn@champion`, `churn/Production` or `churn/latest`, with or without `models:/` before it.",
+        "- **Output.** On a terminal, tables with headers; in a pipe or file, lines of tab-separated cells without headers, times in",
+        "  UTC, sizes in bytes. With `--json`, which all of these commands take, one JSON document; `events --follow` and `fsck`",
+        "  print one object a line. Metrics that JSON has no number for are the texts `NaN`, `Infinity` and `-Infinity`.",
+        "  `NO_COLOR` is respected.",
+        "- **Errors** are one line on standard error. A delete asks first on a terminal, unless `--yes` is given.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+    ]
+    lines += [f"| {code} | {meaning} |" for code, meaning in codes.MEANINGS.items()]
+    lines += [
+        "",
+        "`serve`, `tokens`, `backup`, `restore` and `fsck` work on a data folder and end with 0, 1 or 2 only.",
+        "",
+        "`modelkeep completion bash` (or `zsh`, `fish`) prints a script that makes the shell complete commands and options.",
+    ]
+    context = click.Context(main, info_name="modelkeep")
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        lines += ["", f"## {name}", "", *_command(command, click.Context(command, context, name))]
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: click.Command, context: click.Context) -> list[str]:
+    lines = [*_help(command)]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.commands[name]
+            lines += ["", f"### {context.info_name} {name}", "", *_command(below, click.Context(below, context, name))]
+        return lines
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    lines += ["", "```", usage, "```"]
+    if command.name == "serve":
+        return [*lines, "", "Its options are the settings: [settings.md](settings.md)."]
+    options = [each for each in command.params if isinstance(each, click.Option) and each.name != "uri"]
+    if any(each.name == "uri" for each in command.params):  # of these, the page tells once
+        options = [each for each in options if each.name != "as_json"]
+    if options:
+        lines += ["", "| option | what it does |", "|---|---|"]
+        lines += [f"| {_spelling(option, context)} | {option.help} |" for option in options]
+    return lines
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    for number, paragraph in enumerate(paragraphs):
+        if number:
+            yield ""
+        if paragraph.startswith("\b\n"):  # click's mark of lines that stay as they are
+            yield from ["```", *paragraph.splitlines()[1:], "```"]
+        elif paragraph.startswith("For example: "):
+            yield f"For example: `{paragraph.removeprefix('For example: ')}`"
+        else:
+            yield from paragraph.splitlines()
+
+
+def _spelling(option: click.Option, context: click.Context) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    return names if option.is_flag else f"{names} {option.make_metavar(context)}".replace("|", "\\|")
+
+
+PAGES = {"cli.md": cli, "settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

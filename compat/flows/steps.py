@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.support.answers import answers
@@ -13,6 +15,7 @@ from tests.support.answers import answers
 PASSED, FAILED, UNAVAILABLE = "passed", "failed", "not available"
 
 REASON_CHARACTERS = 300
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,12 @@ def _act(step: Step, given: Any) -> tuple[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    trace, line = error.__traceback__, 0
-    while trace is not None:
-        if "compat" in trace.tb_frame.f_code.co_filename:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    text = " ".join(str(error).split()) or f"line {line} of the step"
+    text = " ".join(str(error).split()) or f"at {_where(error)}"
     return f"{type(error).__name__}: {text}"[:REASON_CHARACTERS]
+
+
+def _where(error: Exception) -> str:
+    """The last line of a step, or of what it called here, that an error went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)]
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "an unknown place"

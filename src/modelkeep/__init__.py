@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from modelkeep.version import VERSION as __version__
 
+# What type checkers take for typing's own, whose import would take most of this one's time.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from modelkeep.client.active import ActiveRun as ActiveRun
     from modelkeep.client.active import active_run as active_run
     from modelkeep.client.active import end_run as end_run
@@ -130,7 +133,18 @@ _NAMES = {
 }
 _PLACES = {name: (module, name) for module, names in _NAMES.items() for name in names}
 _PLACES["MlflowClient"] = ("client.client", "Client")
-_MODULES = ("artifacts", "data", "entities", "exceptions", "tracking")
+_MODULES = (
+    "artifacts",
+    "data",
+    "entities",
+    "exceptions",
+    "lightgbm",
+    "models",
+    "pyfunc",
+    "sklearn",
+    "tracking",
+    "xgboost",
+)
 
 __all__ = ["__version__", *_PLACES, *_MODULES]
 

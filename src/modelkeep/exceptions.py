@@ -15,6 +15,7 @@ from modelkeep.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from modelkeep.flavors.errors import MissingPackage, NotAModel, SchemaMismatch, Unsafe, Untrusted
 
 # The name that programs written for MLflow catch.
 MlflowException = ModelkeepError
@@ -25,13 +26,18 @@ __all__ = [
     "DigestMismatch",
     "Gone",
     "Invalid",
+    "MissingPackage",
     "MlflowException",
     "ModelkeepError",
+    "NotAModel",
     "NotFound",
     "NotImplementedHere",
     "OutOfSpace",
     "PermissionDenied",
+    "SchemaMismatch",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
+    "Unsafe",
+    "Untrusted",
 ]

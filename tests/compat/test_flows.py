@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 from compat.__main__ import drive
 from compat.flows.every import STEPS
+from compat.flows.given import Given
 from compat.flows.steps import FAILED, PASSED, UNAVAILABLE, Step, Unavailable, run
 
 # Those that neither train a model nor start autologging, which take most of the time of all steps.
@@ -43,6 +45,19 @@ def test_a_step_says_what_came_of_it() -> None:
         (FAILED, "TypeError: takes a text"),
         (UNAVAILABLE, "The client has no `x`."),
     ]
+
+
+def test_a_step_whose_assertion_says_nothing_names_the_line() -> None:
+    def is_wrong(given: object) -> None:
+        Given.needs(Clientless(), object(), "x")
+
+    def says_nothing(given: object) -> None:
+        raise AssertionError
+
+    assert run(Step("Group", "title", is_wrong), Clientless()).outcome == UNAVAILABLE
+    assert re.fullmatch(
+        r"AssertionError: at steps\.py:\d+", run(Step("Group", "title", says_nothing), Clientless()).reason
+    )
 
 
 def test_a_step_that_the_server_failed_has_failed_although_the_client_got_over_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compat import environments, limitations, matrix
-from compat.__main__ import PAGE
+from compat.__main__ import PAGE, summary
 from compat.flows.every import STEPS
 from compat.flows.steps import FAILED, PASSED, UNAVAILABLE, Outcome
 from compat.limitations import LIMITATIONS
@@ -90,3 +90,12 @@ def test_steps_have_names_of_their_own() -> None:
     names = [(step.group, step.title) for step in STEPS]
 
     assert len(set(names)) == len(names) >= 50
+
+
+def test_a_clients_line_counts_a_limitation_as_one() -> None:
+    limitation = LIMITATIONS[0]
+    limited = Outcome(limitation.group, limitation.title, FAILED, limitation.error)
+
+    found = summary(limitation.releases[0], [*outcomes(PASSED, PASSED, UNAVAILABLE), limited])
+
+    assert found == "2 passed, 1 not available, 1 client limitation"

@@ -1,4 +1,4 @@
-"""One real server for a module's tests."""
+"""A real server for a module's tests, once on SQLite and once on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from tests.support.servers import RunningServer, start_server
 from tests.support.wire import Wire
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with start_server(tmp_path_factory.mktemp("server") / "data") as running:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    database = None if request.param == "sqlite" else request.getfixturevalue("cluster").make()
+    with start_server(tmp_path_factory.mktemp("server") / "data", database=database) as running:
         yield running
 
 

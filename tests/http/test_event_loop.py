@@ -20,16 +20,21 @@ MLFLOW = "/api/2.0/mlflow"
 OURS = "/api/2.0/modelkeep"
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("cluster").make()
+
+
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def record(database: str | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("record") / "threads"
 
 
 @pytest.fixture(scope="module")
-def secret(record: Path) -> str:
+def secret(database: str | None, record: Path) -> str:
     folder = record.parent / "data"
-    opening.prepare(folder)
-    registry = opening.open_registry(folder)
+    opening.prepare(folder, database=database)
+    registry = opening.open_registry(folder, database=database)
     made = tokens.create(Actor("tests", "admin", True, "embedded"), registry, "ann", "admin")
     opening.close(registry)
     assert made.secret is not None
@@ -37,9 +42,9 @@ def secret(record: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(record: Path, secret: str) -> Iterator[RunningServer]:
+def server(database: str | None, record: Path, secret: str) -> Iterator[RunningServer]:
     launcher = [sys.executable, "-m", "tests.support.watched_server", str(record)]
-    with start_server(record.parent / "data", launcher=launcher) as running:
+    with start_server(record.parent / "data", launcher=launcher, database=database) as running:
         yield running
 
 

@@ -49,12 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(warning))
 
 
-@pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session", params=["given"] if peer.SERVER_URL else ["sqlite", "postgres"])
+def server_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if peer.SERVER_URL:
         yield peer.SERVER_URL
         return
-    with start_server(tmp_path_factory.mktemp("server") / "data") as server:
+    database = None if request.param == "sqlite" else request.getfixturevalue("cluster").make()
+    with start_server(tmp_path_factory.mktemp("server") / "data", database=database) as server:
         yield server.url
 
 

@@ -9,7 +9,7 @@ README = Path(__file__).parent.parent.parent / "README.md"
 
 
 def test_the_readmes_example_runs_as_written(server_url, tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert "http://127.0.0.1:5000" in code
     script = tmp_path / "example.py"
     script.write_text(code.replace("http://127.0.0.1:5000", server_url))

@@ -1,4 +1,4 @@
-"""A small random registry in a real SQLite file, and the same rows as Python values to check searches against."""
+"""A small random registry in a real SQLite file or PostgreSQL database, and the same rows as Python values to check searches against."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import apsw
 
-import modelkeep.storage.migrations as migrations
+from modelkeep.storage import postgres_schema, schema
+from modelkeep.storage.connections import Session
 
 TEXTS = ["", "a", "A", "b", "aB", "a b", "it's", '"q"', "100%", "a_b", "*", "?", "[x]", "x", "é", "É", "日本", "a\nb"]
 NUMBERS = [-1.0, 0.0, 0.5, 2.0, 1e300, float("nan")]
@@ -28,6 +29,9 @@ SEARCHES = {
         "SELECT l.id{keys} FROM logged_models l WHERE l.experiment_id IN (1, 2) AND l.deleted_timestamp IS NULL"
     ),
 }
+
+
+Connection = apsw.Connection | Session
 
 
 @dataclass
@@ -58,32 +62,38 @@ class Row:
 class Library:
     """The open file, and for each noun the rows that are live."""
 
-    connection: apsw.Connection
+    connection: Connection
     rows: dict[str, list[Row]]
 
 
-def open_empty(path: Path) -> apsw.Connection:
-    """A new file with the tables of the migration."""
-    connection = apsw.Connection(str(path))
-    script = Path(str(migrations.__file__)).with_name("0001.sqlite.sql").read_text(encoding="utf-8")
-    connection.execute(script)
+def open_empty(place: Path | str) -> Connection:
+    """The tables of the migrations, in a new SQLite file or, in an empty PostgreSQL database, at its address."""
+    if isinstance(place, str):
+        postgres_schema.migrate(place, "file:///nowhere")
+        return Session(place)
+    connection = apsw.Connection(str(place))
+    # As every connection of `storage.sqlite`: it changes which indexes a bound value may use.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    for _, script in schema.migrations():
+        connection.execute(script)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
 
-def build(path: Path, seed: int) -> Library:
+def build(place: Path | str, seed: int) -> Library:
     """The library of a seed: a few models with versions, experiments with runs and logged models, some deleted."""
-    builder = _Builder(open_empty(path), random.Random(seed))
-    with builder.connection:
-        builder.experiments()
-        builder.runs()
-        builder.models()
-        builder.logged_models()
+    builder = _Builder(open_empty(place), random.Random(seed))
+    builder.execute("BEGIN")
+    builder.experiments()
+    builder.runs()
+    builder.models()
+    builder.logged_models()
+    builder.execute("COMMIT")
     return Library(builder.connection, builder.rows)
 
 
 class _Builder:
-    def __init__(self, connection: apsw.Connection, chance: random.Random):
+    def __init__(self, connection: Connection, chance: random.Random):
         self.connection = connection
         self.chance = chance
         self.rows: dict[str, list[Row]] = {noun: [] for noun in SEARCHES}
@@ -91,7 +101,10 @@ class _Builder:
     def insert(self, table: str, **values: Any) -> None:
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
-        self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+        self.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+
+    def execute(self, sql: str, parameters: dict[str, Any] | None = None) -> None:
+        self.connection.execute(sql, parameters or {})
 
     def text(self) -> str:
         return self.chance.choice(TEXTS)
@@ -228,6 +241,7 @@ class _Builder:
         )
         values = dict(row.attributes)
         values.pop("name")
+        updated = {"last_updated_timestamp": values["last_updated_timestamp"]}
         self.insert(
             "versions",
             model_id=model.id,
@@ -238,12 +252,12 @@ class _Builder:
             **values,
         )
         for key, value in row.tags.items():
-            self.insert("version_tags", model_id=model.id, number=number, key=key, value=value)
+            self.insert("version_tags", model_id=model.id, number=number, key=key, value=value, **updated)
         if deleted:
             return
         for alias in ("champion", "Champion", "x"):
             if alias not in model.aliases and self.chance.random() < 0.3:
-                self.insert("aliases", model_id=model.id, alias=alias, number=number)
+                self.insert("aliases", model_id=model.id, alias=alias, number=number, **updated)
                 model.aliases.append(alias)
                 row.aliases.append(alias)
         model.stages.append(row.attributes["current_stage"])

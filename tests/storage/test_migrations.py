@@ -4,7 +4,7 @@ import apsw
 import pytest
 
 from modelkeep.domain.actors import Actor
-from modelkeep.registry import blobs, metrics, opening, runs
+from modelkeep.registry import blobs, metrics, opening, runs, versions
 from modelkeep.storage import schema
 from modelkeep.storage.sqlite import FILE_NAME
 
@@ -111,3 +111,29 @@ def _schema(folder):
         return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
     finally:
         connection.close()
+
+
+def test_tags_and_aliases_learn_the_last_update_of_their_version(older):
+    model = (1, "churn", None, None, 1, 1, 3, None)
+    version = ("None", "READY", None, "s3://models", None, None, None, None, None, None, 5)
+    folder = older(
+        4,
+        [
+            ("models", model),
+            ("versions", (1, 1, *version, 7, None, None, None)),
+            ("versions", (1, 2, *version, 8, None, None, None)),
+            ("version_tags", (1, 1, "team", "growth")),
+            ("version_tags", (1, 2, "team", "growth")),
+            ("aliases", (1, "champion", 2)),
+        ],
+    )
+
+    opening.prepare(folder)
+
+    registry = opening.open_registry(folder)
+    assert [each.number for each in versions.search(ACTOR, registry, "tags.team = 'growth'").items] == [2, 1]
+    assert [each.number for each in versions.search(ACTOR, registry, "alias = 'champion'").items] == [2]
+    with registry.database.read() as tx:
+        assert tx.all("SELECT last_updated_timestamp FROM version_tags ORDER BY number", {}) == [(7,), (8,)]
+        assert tx.all("SELECT last_updated_timestamp FROM aliases", {}) == [(8,)]
+    opening.close(registry)

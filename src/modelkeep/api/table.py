@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelkeep.api import (
     artifacts,
+    callers,
     datasets,
     events,
     experiments,
@@ -34,5 +35,6 @@ CALLS: tuple[Call, ...] = (
     *events.CALLS,
     *storage.CALLS,
     *tokens.CALLS,
+    *callers.CALLS,
     *imports.CALLS,
 )

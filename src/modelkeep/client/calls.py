@@ -55,6 +55,9 @@ class Transport(Protocol):
             NotFound: there is no such file.
         """
 
+    def remove(self, path: str) -> None:
+        """Delete the file at a path; one that is not there is no error."""
+
     def close(self) -> None:
         """Let go of connections and files; the next call opens new ones."""
 

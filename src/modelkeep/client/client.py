@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from modelkeep.client import artifacts, connections, experiments, logged_models, models, runs, versions
+from modelkeep.client import artifacts, callers, connections, experiments, logged_models, models, runs, versions
 from modelkeep.client import events as recorded
 from modelkeep.client.calls import Transport
 from modelkeep.domain.errors import Invalid
@@ -133,6 +133,9 @@ class Client:
     # Events
     events = recorded.page
     follow_events = recorded.follow
+
+    # The caller
+    whoami = callers.whoami
 
 
 def connect(uri: str | os.PathLike[str] | None = None) -> Client:

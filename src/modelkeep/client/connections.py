@@ -6,14 +6,17 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from modelkeep.client import environment
-from modelkeep.client.calls import Transport
 from modelkeep.domain.errors import Invalid
 
+if TYPE_CHECKING:
+    from modelkeep.client.calls import Transport
+
 DEFAULT_FOLDER = "modelkeep-data"
-_DATABASE = "modelkeep.db"
+DATABASE = "modelkeep.db"
 
 _chosen: str | None = None
 _open: dict[str, Transport] = {}
@@ -57,8 +60,9 @@ def open_transport(uri: str | os.PathLike[str]) -> Transport:
         Invalid: it is none of these.
     """
     address = os.fspath(uri)
-    if not address.startswith(("http://", "https://")):
-        address = str(_folder(address))
+    folder = folder_of(address)
+    if folder is not None:
+        address = str(folder)
     with _lock:
         transport = _open.get(address)
         if transport is None:
@@ -76,8 +80,16 @@ def _make(address: str) -> Transport:
     return EmbeddedTransport(Path(address))
 
 
-def _folder(address: str) -> Path:
-    """The data folder that an address names, absolute, so that changing the working directory changes nothing."""
+def folder_of(address: str) -> Path | None:
+    """The data folder that an address names, None when it is a server's.
+
+    It is absolute, so that changing the working directory changes nothing.
+
+    Raises:
+        Invalid: it is no address.
+    """
+    if address.startswith(("http://", "https://")):
+        return None
     scheme, colon, rest = address.partition(":")
     if not address.strip():
         raise Invalid("The address of a registry cannot be empty: give http://host:port, or a folder.")
@@ -96,9 +108,9 @@ def _folder(address: str) -> Path:
     else:
         path = Path(address).expanduser()
     if path.suffix == ".db" and not path.is_dir():
-        if path.name != _DATABASE:
+        if path.name != DATABASE:
             raise Invalid(
-                f"'{address}' names a database that is not Modelkeep's, whose is {_DATABASE} in a data folder. "
+                f"'{address}' names a database that is not Modelkeep's, whose is {DATABASE} in a data folder. "
                 "Give the folder."
             )
         path = path.parent

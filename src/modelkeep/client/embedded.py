@@ -140,6 +140,12 @@ class EmbeddedTransport:
                 progress(len(chunk))
         return found.digest
 
+    def remove(self, path: str) -> None:
+        """See `calls.Transport`."""
+        from modelkeep.registry import artifacts
+
+        artifacts.delete(self._actor(), self._registry or self._open(), path)
+
 
 class _Endpoint:
     """A call with its verb, ready to be used."""

@@ -398,3 +398,18 @@ class Event(Entity, frozen=True):
 def event(shape: Any) -> Event:
     """An event from its shape."""
     return Event(*(getattr(shape, field) for field in Event.__struct_fields__))
+
+
+class Caller(Entity, frozen=True):
+    """Whom the registry takes the caller for, `verified` when a token proved it; the registry's version and clock."""
+
+    name: str
+    role: str
+    verified: bool
+    version: str
+    timestamp: int
+
+
+def caller(shape: Any) -> Caller:
+    """Who calls, from its shape."""
+    return Caller(*(getattr(shape, field) for field in Caller.__struct_fields__))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from modelkeep.api.call import Call
 from modelkeep.client import environment, replies, resuming
 from modelkeep.client.bodies import PartOfFile
 from modelkeep.client.calls import BY_VERB, Progress
+from modelkeep.domain.artifacts import check_path
 from modelkeep.domain.errors import Conflict, Invalid, ModelkeepError, NotFound, NotImplementedHere, Unavailable
 from modelkeep.version import VERSION
 
@@ -35,6 +37,8 @@ log = logging.getLogger("modelkeep.client")
 RESUMABLE_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 CONNECTIONS = 16
+# Of the first wait before something is sent again; each further one is twice as long.
+BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 20
 # One that refuses connections is not there: waiting half a minute for it would only hide a wrong address.
 CONNECT_RETRIES = 3
@@ -54,11 +58,16 @@ class HttpTransport:
     is_local = False
 
     def __init__(self, address: str, authorization: Callable[[], tuple[str, str] | None] = environment.authorization):
-        parts = urlsplit(address)
+        try:
+            parts, port_number = urlsplit(address), urlsplit(address).port
+        except ValueError as error:
+            raise Invalid(
+                f"'{address}' is not the address of a server ({error}): write it as http://host:port."
+            ) from None
         if not parts.hostname:
             raise Invalid(f"'{address}' is not the address of a server: write it as http://host:port.")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        port = f":{parts.port}" if parts.port else ""
+        port = f":{port_number}" if port_number else ""
         self.address = f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
         self._user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._authorization = authorization
@@ -85,7 +94,7 @@ class HttpTransport:
         if call.method == "GET":
             path += _query(given)
         else:
-            body, headers = json.dumps(given).encode(), {"Content-Type": "application/json"}
+            body, headers = _json(given), {"Content-Type": "application/json"}
         if call.creates:
             headers["Idempotency-Key"] = uuid.uuid4().hex
         waits = float(given.get("wait") or 0) if call.waits else 0.0
@@ -113,6 +122,14 @@ class HttpTransport:
             f"The server at {self.address} does not have this call of Modelkeep's: {what[0].lower()}{what[1:]} "
             "MLflow's own server has none of them; use a Modelkeep server of this version or newer."
         )
+
+    def probe(self, path: str) -> urllib3.BaseHTTPResponse:
+        """What the server answers to a GET of a path, whatever that is; asked once.
+
+        Raises:
+            Unavailable: nothing; its cause is urllib3's error.
+        """
+        return self._request("GET", path, retries=0)
 
     def read(self, path: str, query: dict[str, Any]) -> bytes:
         """The body of the answer to a GET of any path below the address, also of one that is not in the API table.
@@ -168,8 +185,8 @@ class HttpTransport:
         policy = urllib3.Retry(
             total=most,
             connect=min(most, CONNECT_RETRIES),
-            backoff_factor=0.5,
-            backoff_jitter=1,
+            backoff_factor=BACKOFF_SECONDS,
+            backoff_jitter=2 * BACKOFF_SECONDS,
             backoff_max=LONGEST_BACKOFF_SECONDS,
             status_forcelist=_RETRIED,
             allowed_methods=None,
@@ -267,7 +284,7 @@ class HttpTransport:
                 log.info("the upload of %s goes on at byte %d: %s", path, reached, error)
                 tell(reached - told)
                 offset = reached
-                time.sleep(min(0.25 * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS))
+                time.sleep(min(BACKOFF_SECONDS * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS))
         self.call("uploads.complete", {"upload_id": upload_id, "digest": digest})
         resuming.forget(note)
 
@@ -301,14 +318,17 @@ class HttpTransport:
                 headers |= {"Range": f"bytes={start}-", "If-Range": tag}
             answer = self._request("GET", _address(path), None, headers, stream=True)
             try:
-                if answer.status == 416 and answer.headers.get("Content-Range") == f"bytes */{start}":
+                is_past_end = answer.status == 416 and start > 0
+                if is_past_end and answer.headers.get("Content-Range") == f"bytes */{start}":
                     return told or digest
-                if answer.status not in (200, 206):
+                if answer.status not in (200, 206) and not is_past_end:
                     raise self._files_error(answer.status, answer.read())
-                if start and answer.status == 200:
+                if start and answer.status != 206:
                     to.seek(0)
                     to.truncate()
                     progress(-start)
+                    if is_past_end:
+                        continue
                 tag = answer.headers.get("ETag") or tag
                 told = _digest(answer.headers.get("Repr-Digest")) or told
                 for chunk in answer.stream(CHUNK_BYTES):
@@ -320,9 +340,15 @@ class HttpTransport:
                 if failures > self._retries:
                     raise self._unreachable(error) from error
                 log.info("the download of %s goes on at byte %d: %s", path, to.tell(), error)
-                time.sleep(min(0.25 * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS))
+                time.sleep(min(BACKOFF_SECONDS * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS))
             finally:
                 answer.release_conn()
+
+    def remove(self, path: str) -> None:
+        """See `calls.Transport`."""
+        answer = self._request("DELETE", _address(path))
+        if answer.status not in (200, 204):
+            raise self._files_error(answer.status, answer.data)
 
     def _files_error(self, status: int, body: bytes) -> ModelkeepError:
         if status == 503 and b"serve-artifacts" in body:
@@ -345,8 +371,28 @@ def _on_the_wire(call: Call, arguments: dict[str, Any]) -> tuple[str, dict[str, 
         for name in names.values():
             field = f"{{{name}}}"
             if field in path:
-                path = path.replace(field, quote(str(given.pop(name, "")), safe=""))
+                path = path.replace(field, quote(str(given.get(name, "")), safe=""))
+                if call.method == "GET":  # elsewhere MLflow's server wants it in the body as well
+                    given.pop(name, None)
     return path, given
+
+
+def _json(given: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(given, allow_nan=False).encode()
+    except ValueError:
+        # JSON has no such numbers; protobuf's JSON has texts for them.
+        return json.dumps(_with_texts_for_numbers(given)).encode()
+
+
+def _with_texts_for_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_texts_for_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_texts_for_numbers(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def _query(given: dict[str, Any]) -> str:
@@ -357,7 +403,8 @@ def _query(given: dict[str, Any]) -> str:
 
 
 def _address(path: str) -> str:
-    return f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
+    # Checked here too: on the way '..' would make another address of it.
+    return f"/api/2.0/mlflow-artifacts/artifacts/{quote(check_path(path))}"
 
 
 def _length(size: int) -> dict[str, str]:

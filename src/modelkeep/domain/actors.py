@@ -35,6 +35,23 @@ class Actor:
     change_ids: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a registry tells a caller about the two of them.
+
+    Attributes:
+        name, role, verified: the caller's, as in Actor.
+        version: the registry's, of Modelkeep.
+        timestamp: the registry's clock, in UTC milliseconds.
+    """
+
+    name: str
+    role: str
+    verified: bool
+    version: str
+    timestamp: int
+
+
 def require(actor: Actor, action: str, resource: str) -> None:
     """Raise PermissionDenied unless the actor's role includes `action`.
 

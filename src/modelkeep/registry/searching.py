@@ -11,25 +11,27 @@ from modelkeep.domain import filters, ordering, pages
 from modelkeep.domain.filters import Node
 from modelkeep.domain.paging import Page
 from modelkeep.domain.searching import VOCABULARIES, Order, page_size
+from modelkeep.storage import leads
 from modelkeep.storage.database import Transaction
 from modelkeep.storage.filters import compile_filter
 from modelkeep.storage.ordering import CompiledOrder, compile_order
 
 T = TypeVar("T")
 
-# tx, condition, order by, key columns, parameters (with `limit`) -> rows, each with its sort key
-Rows = Callable[[Transaction, str, str, list[str], dict[str, Any]], list[tuple[T, list[Any]]]]
+# tx, condition, order by, key columns, parameters (with `limit`), tables to start from -> rows, each with its sort key
+Rows = Callable[[Transaction, str, str, list[str], dict[str, Any], str], list[tuple[T, list[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search ready to be run: the parsed filter and orders with their SQL."""
+    """A search ready to be run: the parsed filter and orders with their SQL, and where it may start."""
 
     node: Node | None
     orders: tuple[Order, ...]
     condition: str
     parameters: Mapping[str, Any]
     order: CompiledOrder
+    offers: tuple[leads.Offer, ...]
 
 
 def page(
@@ -57,17 +59,23 @@ def page(
     """
     size = page_size(max_results, VOCABULARIES[noun])
     found = _prepare(noun, filter, order_by, datasets)
+    order = found.order
     condition = f"({found.condition})"
-    parameters: dict[str, Any] = {**found.parameters, **found.order.parameters, "limit": size + 1}
+    parameters: dict[str, Any] = {**found.parameters, **order.parameters, "limit": size + 1}
     if scope:
         condition += f" AND ({scope})"
         parameters.update(scope_parameters or {})
+    lead = leads.choose(tx, noun, found.node, found.offers, order, size, scope, scope_parameters or {})
+    if lead is not None:
+        condition = f"{lead.condition} AND {condition}"
+        parameters.update(lead.parameters)
+        order = lead.order
     binding = pages.bind(noun, found.node, found.orders, scope, sorted((scope_parameters or {}).items()), datasets)
     if page_token:
-        after, key_parameters = found.order.after(pages.decode(page_token, binding))
+        after, key_parameters = order.after(pages.decode(page_token, binding))
         condition += f" AND ({after})"
         parameters.update(key_parameters)
-    keyed = rows(tx, condition, found.order.order_by_sql, found.order.key_columns_sql, parameters)
+    keyed = rows(tx, condition, order.order_by_sql, order.key_columns_sql, parameters, lead.tables if lead else "")
     token = pages.encode(keyed[size - 1][1], binding) if len(keyed) > size else None
     return Page([item for item, _ in keyed[:size]], token)
 
@@ -98,4 +106,5 @@ def _parse(
     else:
         orders = ordering.parse_order(order_by, vocabulary)
     condition, parameters = compile_filter(node, noun, datasets)
-    return Search(node, orders, condition or "1 = 1", parameters, compile_order(orders, noun, node))
+    order = compile_order(orders, noun, node)
+    return Search(node, orders, condition or "1 = 1", parameters, order, leads.offers(node, noun))

@@ -24,8 +24,11 @@ def point(tx: Transaction, model_id: int, alias: str, number: int) -> None:
     """Make an alias point to a version, whether or not it existed."""
     tx.run(
         """
-        INSERT INTO aliases (model_id, alias, number) VALUES (:id, :alias, :number)
-        ON CONFLICT (model_id, alias) DO UPDATE SET number = excluded.number
+        INSERT INTO aliases (model_id, alias, number, last_updated_timestamp)
+        VALUES (:id, :alias, :number,
+            (SELECT last_updated_timestamp FROM versions WHERE model_id = :id AND number = :number))
+        ON CONFLICT (model_id, alias) DO UPDATE
+            SET number = excluded.number, last_updated_timestamp = excluded.last_updated_timestamp
         """,
         {"id": model_id, "alias": alias, "number": number},
     )

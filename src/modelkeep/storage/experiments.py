@@ -107,11 +107,12 @@ def seen_in(view: str) -> str:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
 ) -> list[tuple[Experiment, list[Any]]]:
     """Experiments that meet a condition, in order, each with its keyset key; `parameters` holds `limit`."""
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(
-        f"SELECT {COLUMNS}{extra} FROM experiments e WHERE {condition} ORDER BY {order_by} LIMIT :limit", parameters
+        f"SELECT {COLUMNS}{extra} FROM {lead}experiments e WHERE {condition} ORDER BY {order_by} LIMIT :limit",
+        parameters,
     )
     return [(from_row(row), list(row[_WIDTH:])) for row in rows]

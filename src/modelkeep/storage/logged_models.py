@@ -191,13 +191,13 @@ def scope(experiment_ids: list[int]) -> tuple[str, dict[str, Any]]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
 ) -> list[tuple[LoggedModel, list[Any]]]:
     """Live logged models that meet a condition, in order and without their data, each with its keyset key."""
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(
         f"""
-        SELECT {COLUMNS}{extra} FROM logged_models l
+        SELECT {COLUMNS}{extra} FROM {lead}logged_models l
         WHERE l.deleted_timestamp IS NULL AND {condition} ORDER BY {order_by} LIMIT :limit
         """,
         parameters,

@@ -54,7 +54,14 @@ def get_id(tx: Transaction, name: str) -> int:
 
 def ids_ever_named(tx: Transaction, name: str) -> list[int]:
     """The ids of every model, live or deleted, that has the name now."""
-    return [row[0] for row in tx.all("SELECT id FROM models WHERE name = :name", {"name": name})]
+    rows = tx.all(
+        """
+        SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NULL
+        UNION ALL SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NOT NULL
+        """,
+        {"name": name},
+    )
+    return [row[0] for row in rows]
 
 
 def newest_deleted(tx: Transaction, name: str) -> Model | None:
@@ -131,13 +138,13 @@ def with_latest_versions(tx: Transaction, found: list[Model]) -> list[Model]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
 ) -> list[tuple[Model, list[Any]]]:
     """Live models that meet a condition, in order, each with its keyset key; `parameters` holds `limit`."""
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(
         f"""
-        SELECT {COLUMNS}{extra} FROM models m
+        SELECT {COLUMNS}{extra} FROM {lead}models m
         WHERE m.deleted_timestamp IS NULL AND {condition} ORDER BY {order_by} LIMIT :limit
         """,
         parameters,

@@ -8,12 +8,12 @@ MLflow. Text sorts by its bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.filters import Node
 from modelkeep.domain.searching import ATTRIBUTE, TEXT, VOCABULARIES, Order
-from modelkeep.storage.filters import Linked, Parameters, locate, pins_name
+from modelkeep.storage.filters import Linked, Parameters, locate, pinned_name
 
 # A tag may hold 100,000 characters, but a page token must fit into a URL: longer texts sort by their beginning.
 SORTED_CHARACTERS = 256
@@ -49,6 +49,14 @@ class CompiledOrder:
     def key_columns_sql(self) -> list[str]:
         """What to select at the end of each row: its sort key."""
         return [column.selected for column in self.columns]
+
+    def renamed(self, before: str, after: str) -> CompiledOrder:
+        """The same order, where one column is known by another name."""
+        columns = tuple(
+            replace(column, sql=after, selected=after, sorted_as=after) if column.sql == before else column
+            for column in self.columns
+        )
+        return replace(self, columns=columns)
 
     def after(self, key: Sequence[Key]) -> tuple[str, Parameters]:
         """A condition that is true for the rows that come after the one with this key, and its parameters `k0`, ….
@@ -112,7 +120,7 @@ def compile_order(orders: Sequence[Order], noun: str, node: Node | None = None) 
     """
     columns: list[SortColumn] = []
     parameters: Parameters = {}
-    skip_name = len(orders) > 1 and pins_name(node)
+    skip_name = len(orders) > 1 and pinned_name(node) is not None
     for order in orders:
         if not (skip_name and (order.kind, order.key) == (ATTRIBUTE, "name")):
             columns += _columns(order, noun, parameters, len(columns))

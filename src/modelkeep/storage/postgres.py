@@ -31,6 +31,8 @@ T = TypeVar("T")
 LOCK_CLASS = 0x4D4B6570  # "MKep"
 TURN, CHORES = 1, 2
 READERS = 32
+# Who has had the turn for less is one of us, at work.
+_TOLD_AFTER_SECONDS = 1
 # As on SQLite: where one verb failed half-way, more will.
 _CAREFUL_BATCHES = 16
 
@@ -359,7 +361,7 @@ class Database:
             f"The turn to write is held by process {pid} of the database ({name or 'unnamed'}, from {host}) since {seconds} "
             f"seconds. If it does not let go, end it with SELECT pg_terminate_backend({pid})."
             for pid, name, host, seconds in rows
-            if seconds >= 1
+            if seconds >= _TOLD_AFTER_SECONDS
         ]
 
     def claim_chores(self) -> bool:

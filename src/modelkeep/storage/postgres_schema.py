@@ -11,7 +11,7 @@ from importlib import resources
 
 import psycopg
 
-from modelkeep.domain.errors import Invalid
+from modelkeep.domain.errors import Invalid, Unavailable
 from modelkeep.storage import connections
 from modelkeep.storage.connections import OLDEST_SERVER, Session
 from modelkeep.storage.postgres import LOCK_CLASS, TURN
@@ -50,7 +50,7 @@ def migrate(url: str, blob_location: str, steps: Sequence[tuple[int, str]] | Non
         Unavailable: it does not answer.
     """
     steps = migrations() if steps is None else steps
-    session = Session(url, _PATIENT)
+    session = _connect(url)
     try:
         session.command(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK_CLASS}, {TURN})")
         current = _check(session, blob_location, steps[-1][0])
@@ -80,7 +80,7 @@ def check_current(url: str, blob_location: str) -> None:
         Invalid: it is not ours, not current, or its files are elsewhere.
         Unavailable: it does not answer.
     """
-    session = Session(url, _PATIENT)
+    session = _connect(url)
     try:
         newest = migrations()[-1][0]
         current = _check(session, blob_location, newest)
@@ -94,6 +94,25 @@ def check_current(url: str, blob_location: str) -> None:
         raise Invalid(
             f"The database has schema {current}, older than {newest}. Start the server once without --read-only."
         )
+
+
+def _connect(url: str) -> Session:
+    try:
+        return Session(url, _PATIENT)
+    except Unavailable as error:
+        raise Unavailable(_why(error.__cause__)) from error
+
+
+def _why(error: BaseException | None) -> str:
+    """Why there is no connection, for whoever starts the server: in libpq's words, which hold no password."""
+    said = (str(error).splitlines() or [""])[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
+    if "password" in said:
+        advice = "Write the password into the file that PGPASSFILE names, or into MODELKEEP_DATABASE."
+    elif "database" in said and "does not exist" in said:
+        advice = "Make it with createdb, or choose another with --database."
+    else:
+        advice = "Check --database, and that PostgreSQL runs there and lets this user in."
+    return f"The database cannot be opened: {said}. {advice}"
 
 
 def _check(session: Session, blob_location: str, newest: int) -> int:

@@ -189,11 +189,11 @@ def scope(experiment_ids: list[int], view: str) -> tuple[str, dict[str, Any]]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
 ) -> list[tuple[Run, list[Any]]]:
     """Runs that meet a condition, in order and without what they logged, each with its keyset key."""
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(
-        f"SELECT {COLUMNS}{extra} FROM {_FROM} WHERE {condition} ORDER BY {order_by} LIMIT :limit", parameters
+        f"SELECT {COLUMNS}{extra} FROM {lead}{_FROM} WHERE {condition} ORDER BY {order_by} LIMIT :limit", parameters
     )
     return [(Run(*row[:_WIDTH]), list(row[_WIDTH:])) for row in rows]

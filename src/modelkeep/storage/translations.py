@@ -8,7 +8,7 @@ A statement is written once. What is translated everywhere:
 
 Where the two must differ otherwise, the statement holds both: `/*sqlite*/max/*postgres greatest*/` is `max` on SQLite,
 for which the rest is comments, and `greatest` on PostgreSQL; without `/*sqlite*/` before it, PostgreSQL has something
-where SQLite has nothing. Text in quotes and other comments are left alone.
+where SQLite has nothing. The space before it stays. Text in quotes and other comments are left alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_ALTERNATIVES = re.compile(r"/\*sqlite\*/.*?/\*postgres\s(.*?)\*/|/\*postgres\s(.*?)\*/", re.DOTALL)
+_ALTERNATIVES = re.compile(r"(?:/\*sqlite\*/.*?)?/\*postgres(\s.*?)\*/", re.DOTALL)
 _TOKENS = re.compile(
     r"""
     (?P<untouched> '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | :: )
@@ -84,7 +84,7 @@ def translate(sql: str) -> Translation:
             return closing.pop() if closing else ")"
         return token[0]
 
-    chosen = _ALTERNATIVES.sub(lambda found: found[1] or found[2] or "", sql)
+    chosen = _ALTERNATIVES.sub(lambda found: found[1], sql)
     text = _TOKENS.sub(replace, chosen).strip()
     changes = not re.match(r"SELECT\b|WITH\b", text, re.IGNORECASE)
     return Translation(text.encode(), tuple(names), frozenset(lists), changes)

@@ -27,6 +27,11 @@ _MOVE = """
     WHERE model_id = ? AND number = ?
 """
 
+_REPEAT = (
+    "UPDATE version_tags SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?",
+    "UPDATE aliases SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?",
+)
+
 
 def from_row(row: Row) -> Version:
     """A version from COLUMNS."""
@@ -184,14 +189,18 @@ def insert(tx: Transaction, version: Version, manifest_id: int | None) -> None:
     )
     if version.tags:
         tx.many(
-            "INSERT INTO version_tags (model_id, number, key, value) VALUES (?, ?, ?, ?)",
-            [(version.model_id, version.number, key, value) for key, value in version.tags],
+            "INSERT INTO version_tags (model_id, number, key, value, last_updated_timestamp) VALUES (?, ?, ?, ?, ?)",
+            [
+                (version.model_id, version.number, key, value, version.last_updated_timestamp)
+                for key, value in version.tags
+            ],
         )
 
 
 def move(tx: Transaction, model_id: int, number: int, now: int, stage: str) -> None:
     """Put a version into a stage, now."""
     tx.run(_MOVE, (stage, now, now, model_id, number))
+    _repeat_update(tx, model_id, number, now)
 
 
 def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any) -> None:
@@ -201,13 +210,22 @@ def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any
         f"UPDATE versions SET {settings}last_updated_timestamp = :now WHERE model_id = :model_id AND number = :number",
         {**columns, "now": now, "model_id": model_id, "number": number},
     )
+    _repeat_update(tx, model_id, number, now)
+
+
+def _repeat_update(tx: Transaction, model_id: int, number: int, now: int) -> None:
+    """Say the version's last update in its tags and aliases too, whose indexes list versions in that order."""
+    for statement in _REPEAT:
+        tx.run(statement, (now, model_id, number))
 
 
 def set_tag(tx: Transaction, model_id: int, number: int, key: str, value: str) -> bool:
     """Set a tag; False when it had that value already."""
     changed = tx.run(
         """
-        INSERT INTO version_tags (model_id, number, key, value) VALUES (:id, :number, :key, :value)
+        INSERT INTO version_tags (model_id, number, key, value, last_updated_timestamp)
+        VALUES (:id, :number, :key, :value,
+            (SELECT last_updated_timestamp FROM versions WHERE model_id = :id AND number = :number))
         ON CONFLICT (model_id, number, key) DO UPDATE SET value = excluded.value
             WHERE version_tags.value <> excluded.value
         """,
@@ -226,13 +244,17 @@ def delete_tag(tx: Transaction, model_id: int, number: int, key: str) -> bool:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any]
+    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
 ) -> list[tuple[Version, list[Any]]]:
-    """Live versions of live models that meet a condition, in order, each with its keyset key."""
+    """Live versions of live models that meet a condition, in order, each with its keyset key.
+
+    Args:
+        lead: tables to start from, which the condition ties to `versions v`: see `storage.leads`.
+    """
     extra = "".join(f", {key}" for key in keys)
     rows = tx.all(
         f"""
-        SELECT {COLUMNS}{extra} FROM versions v JOIN models m ON m.id = v.model_id
+        SELECT {COLUMNS}{extra} FROM {lead}versions v JOIN models m ON m.id = v.model_id
         WHERE {_LIVE} AND {condition} ORDER BY {order_by} LIMIT :limit
         """,
         parameters,

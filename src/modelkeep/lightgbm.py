@@ -1,0 +1,5 @@
+"""Models of LightGBM: `save_model`, `log_model` and `load_model`, as MLflow has them."""
+
+from modelkeep.flavors.lightgbm import load_model, log_model, save_model
+
+__all__ = ["load_model", "log_model", "save_model"]
