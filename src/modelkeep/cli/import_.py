@@ -6,15 +6,15 @@ import json
 import sys
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelkeep.client import connections
 from modelkeep.domain.errors import Invalid, ModelkeepError
-from modelkeep.importing import bringing, opening, verifying
-from modelkeep.importing.bringing import Tell, Wanted
 from modelkeep.importing.reports import Problem, Report
+
+if TYPE_CHECKING:
+    from modelkeep.importing.bringing import Tell
 
 _PROBLEMS = 1
 _FAILED = 2
@@ -64,6 +64,10 @@ def mlflow(
     May be interrupted and started again: it goes on, and brings only what is new or changed there. Ends with 0 when
     everything is here that can be, 1 when something could not be kept, 2 when it could not go on.
     """
+    # Not above: every other command would wait for them.
+    from modelkeep.client import connections
+    from modelkeep.importing import bringing, opening, verifying
+
     report = Report()
     started = time.monotonic()
     tell, clear = _telling()
@@ -73,7 +77,7 @@ def mlflow(
         target = connections.open_transport(to or connections.current_uri())
         if target.address == opened.address:
             raise Invalid(f"'{opened.address}' is the source. Name another registry with --to.")
-        wanted = Wanted(list(experiments), list(models), only)
+        wanted = bringing.Wanted(list(experiments), list(models), only)
         try:
             brought = bringing.bring(opened, target, origin or opened.address, wanted, report, tell)
             if verify:

@@ -142,6 +142,21 @@ class HttpTransport:
             raise errors.decode(answer.status, answer.data)
         return answer.data
 
+    def read_into(self, path: str, query: dict[str, Any], to: IO[bytes]) -> None:
+        """As `read`, for a body of any size: it is written to an empty file."""
+        import urllib3
+
+        answer = self._request("GET", path + _query(query), stream=True)
+        try:
+            if answer.status != 200:
+                raise errors.decode(answer.status, answer.read())
+            for chunk in answer.stream(CHUNK_BYTES, decode_content=True):
+                to.write(chunk)
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        finally:
+            answer.release_conn()
+
     # Requests -----------------------------------------------------------------------------------------------
 
     def _request(

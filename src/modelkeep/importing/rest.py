@@ -16,7 +16,7 @@ from modelkeep.domain.errors import ModelkeepError, NotFound, PermissionDenied, 
 from modelkeep.domain.imports import Alias, Experiment, LoggedModel, Model, Run, Series, Version
 from modelkeep.domain.params import Param
 from modelkeep.domain.tags import Tag
-from modelkeep.importing.sources import LOGGED_MODEL, RUN, Place, SourceFile, scheme_of
+from modelkeep.importing.sources import LOGGED_MODEL, RUN, Place, SourceFile
 
 PAGE = 200
 # What MLflow's server answers at most of the points of one metric of several runs.
@@ -35,6 +35,7 @@ class RestSource:
     def __init__(self, transport: Transport):
         self.address = transport.address
         self.unreadable: list[str] = []
+        self._runs_of: dict[str, str] = {}
         self._transport = transport
 
     def close(self) -> None:
@@ -146,6 +147,8 @@ class RestSource:
             for page in self._pages("versions.search", "model_versions", arguments):
                 for shape in page:
                     versions[shape.name].append(_version(shape))
+                    if shape.run_id:
+                        self._runs_of[f"{shape.name}/{shape.version}"] = shape.run_id
             for page in self._pages("models.search", "registered_models", arguments):
                 models |= {shape.name: _model(shape) for shape in page}
         for name, model in models.items():
@@ -187,25 +190,43 @@ class RestSource:
             arguments = {"model_id": place.id, "artifact_directory_path": path or None}
             return self._transport.call("artifacts.list_of_logged_model", arguments).files
         root = root_of(place.uri)
-        if root is None:
-            raise NotFound(f"The server does not list the files at '{place.uri}'.")
-        return self._transport.call("artifacts.list", {"path": join(root, path) or None}).files
+        if root is not None:
+            return self._transport.call("artifacts.list", {"path": join(root, path) or None}).files
+        run_id, folder = self._in_run(place)
+        return self._transport.call(
+            "artifacts.list_of_run", {"run_id": run_id, "path": join(folder, path) or None}
+        ).files
+
+    def _in_run(self, place: Place) -> tuple[str, str]:
+        """The run that a version's files belong to, and where in it they are: of a server that does not pass files on
+        by their addresses.
+
+        Raises:
+            NotFound: they belong to none.
+        """
+        run_id = self._runs_of.get(place.id)
+        if run_id is not None:
+            root = (self._transport.call("runs.get", {"run_id": run_id}).run.info.artifact_uri or "").rstrip("/")
+            if root and place.uri.startswith(f"{root}/"):
+                return run_id, place.uri.removeprefix(f"{root}/").strip("/")
+        raise NotFound(f"The server does not pass on the files at '{place.uri}'.")
 
     def fetch(self, place: Place, file: SourceFile, to: Path) -> None:
         """See `Source`."""
-        root = root_of(place.uri) if scheme_of(place.uri) == "mlflow-artifacts" else None
-        if root is not None:
-            with to.open("w+b") as opened:
+        with to.open("w+b") as opened:
+            root = root_of(place.uri)
+            if root is not None:
                 self._transport.fetch(join(root, file.path), opened, _unseen)
-            return
-        # The server keeps them on a disk of its own, and gives them out by another call.
-        if not isinstance(self._transport, HttpTransport) or place.kind not in (RUN, LOGGED_MODEL):
-            raise NotFound(f"The server does not pass on the files at '{place.uri}'.")
-        if place.kind == RUN:
-            to.write_bytes(self._transport.read("/get-artifact", {"run_id": place.id, "path": file.path}))
-        else:
-            path = f"/ajax-api/2.0/mlflow/logged-models/{place.id}/artifacts/files"
-            to.write_bytes(self._transport.read(path, {"artifact_file_path": file.path}))
+                return
+            # The server keeps them on a disk of its own, and gives them out by other calls.
+            if not isinstance(self._transport, HttpTransport):
+                raise NotFound(f"'{place.uri}' is not kept here.")
+            if place.kind == LOGGED_MODEL:
+                path = f"/ajax-api/2.0/mlflow/logged-models/{place.id}/artifacts/files"
+                self._transport.read_into(path, {"artifact_file_path": file.path}, opened)
+                return
+            run_id, folder = (place.id, "") if place.kind == RUN else self._in_run(place)
+            self._transport.read_into("/get-artifact", {"run_id": run_id, "path": join(folder, file.path)}, opened)
 
     def lacking(self, experiment_ids: list[str]) -> list[str]:
         """See `Source`."""
