@@ -27,11 +27,6 @@ _MOVE = """
     WHERE model_id = ? AND number = ?
 """
 
-_REPEAT = (
-    "UPDATE version_tags SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?",
-    "UPDATE aliases SET last_updated_timestamp = ? WHERE model_id = ? AND number = ?",
-)
-
 
 def from_row(row: Row) -> Version:
     """A version from COLUMNS."""
@@ -65,12 +60,14 @@ def get(tx: Transaction, name: str, number: int) -> Version:
 
 def find_by_alias(tx: Transaction, name: str, alias: str) -> Version | None:
     """The version that an alias of a live model points to, or None."""
+    # As a join PostgreSQL may read every version of the model first, while it has no statistics.
     row = tx.one(
         f"""
-        SELECT {COLUMNS} FROM models m
-        JOIN aliases b ON b.model_id = m.id AND b.alias = :alias
-        JOIN versions v ON v.model_id = m.id AND v.number = b.number
-        WHERE m.name = :name AND {_LIVE}
+        SELECT {COLUMNS} FROM models m JOIN versions v ON v.model_id = m.id
+        WHERE m.name = :name AND {_LIVE} AND v.number = (
+            SELECT b.number FROM aliases b WHERE b.alias = :alias
+                AND b.model_id = (SELECT o.id FROM models o WHERE o.name = :name AND o.deleted_timestamp IS NULL)
+        )
         """,
         {"name": name, "alias": alias},
     )
@@ -200,7 +197,6 @@ def insert(tx: Transaction, version: Version, manifest_id: int | None) -> None:
 def move(tx: Transaction, model_id: int, number: int, now: int, stage: str) -> None:
     """Put a version into a stage, now."""
     tx.run(_MOVE, (stage, now, now, model_id, number))
-    _repeat_update(tx, model_id, number, now)
 
 
 def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any) -> None:
@@ -210,13 +206,6 @@ def update(tx: Transaction, model_id: int, number: int, now: int, **columns: Any
         f"UPDATE versions SET {settings}last_updated_timestamp = :now WHERE model_id = :model_id AND number = :number",
         {**columns, "now": now, "model_id": model_id, "number": number},
     )
-    _repeat_update(tx, model_id, number, now)
-
-
-def _repeat_update(tx: Transaction, model_id: int, number: int, now: int) -> None:
-    """Say the version's last update in its tags and aliases too, whose indexes list versions in that order."""
-    for statement in _REPEAT:
-        tx.run(statement, (now, model_id, number))
 
 
 def set_tag(tx: Transaction, model_id: int, number: int, key: str, value: str) -> bool:
