@@ -18,7 +18,7 @@ import pytest
 
 from modelkeep.storage.postgres import LOCK_CLASS, TURN
 from tests.support.postgres import Cluster
-from tests.support.servers import RunningServer, free_port, start_server
+from tests.support.servers import RunningServer, lasting_port, start_server
 from tests.support.wire import Answer, Wire
 
 MLFLOW = "/api/2.0/mlflow"
@@ -35,7 +35,7 @@ class Pair:
 
     data: Path
     database: str
-    ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
+    ports: tuple[int, int] = field(default_factory=lambda: (lasting_port(), lasting_port()))
     servers: list[RunningServer] = field(default_factory=list)
 
     def start(self, number: int) -> RunningServer:
@@ -72,7 +72,7 @@ def register(pair: Pair, client: int) -> list[int]:
     for turn in range(VERSIONS_EACH):
         url, key = pair.url(client % 2), f"{client}-{turn}"
         answer = insist(url, key, f"{MLFLOW}/model-versions/create", name="churn", source=f"s3://b/{key}")
-        assert answer.status == 200, answer
+        assert answer.status == 200, (url, answer)
         numbers.append(int(answer.json["model_version"]["version"]))
     return numbers
 
@@ -130,13 +130,15 @@ def test_registering_from_32_clients_counts_from_1_to_n_while_a_server_is_killed
         blocker = pool.submit(hold_rows_open, pair, done)
         readers = [pool.submit(follow, pair, number, start, count) for number in (0, 1)]
         clients: list[Future[list[int]]] = [pool.submit(register, pair, client) for client in range(CLIENTS)]
-        _wait_for_versions(pair, count // 4)
-        pair.servers[1].kill()
-        _wait_for_versions(pair, count // 2)
-        pair.servers[1] = pair.start(1)
-        numbers = [number for client in clients for number in client.result(GIVE_UP_SECONDS)]
-        heard = [reader.result(GIVE_UP_SECONDS) for reader in readers]
-        done.set()
+        try:
+            _wait_for_versions(pair, count // 4)
+            pair.servers[1].kill()
+            _wait_for_versions(pair, count // 2)
+            pair.servers[1] = pair.start(1)
+            numbers = [number for client in clients for number in client.result(GIVE_UP_SECONDS)]
+            heard = [reader.result(GIVE_UP_SECONDS) for reader in readers]
+        finally:
+            done.set()
         blocker.result()
 
     assert sorted(numbers) == list(range(1, count + 1))
