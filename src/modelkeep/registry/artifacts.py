@@ -255,7 +255,9 @@ def list_of_run(
     folder = check_folder(path)
     run_id = check_run_id(run_id, run_uuid)
     if page_token:
-        raise Invalid(f"Invalid page_token {str(page_token)[:100]!r}: a listing of artifacts has one page. Leave it out.")
+        raise Invalid(
+            f"Invalid page_token {str(page_token)[:100]!r}: a listing of artifacts has one page. Leave it out."
+        )
     with registry.database.read() as tx:
         uri = runs.get(tx, run_id).artifact_uri
         root = _root(uri, f"run '{run_id}'")
