@@ -76,7 +76,7 @@ def cluster(durable: bool = False) -> Iterator[Cluster]:
         durable: with fsync, for tests of what survives.
     """
     if given := os.environ.get(ADDRESS):
-        yield Cluster(lambda name: psycopg.conninfo.make_conninfo(given, dbname=name) and _with_name(given, name))
+        yield Cluster(lambda name: _with_name(given, name))
         return
     folder = Path(tempfile.mkdtemp(prefix="mk-pg-"))
     try:

@@ -86,7 +86,7 @@ class EmbeddedTransport:
         if endpoint.call.waits:
             return self._wait(endpoint, registry, dict(arguments))
         given = endpoint.arguments(arguments)
-        actor = Actor(self._user, "admin", False, "embedded")
+        actor = self._actor()
         try:
             result = endpoint.verb(actor, registry, **given)
         except OutOfSpace:

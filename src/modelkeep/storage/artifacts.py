@@ -75,7 +75,7 @@ def under(tx: Transaction, folder: str, limit: int) -> Found | None:
         SELECT substr(a.path, CAST(:skip AS integer)), {_FOUND} FROM artifacts a JOIN blobs b ON b.digest = a.digest
         WHERE a.path >= :low AND a.path < :high ORDER BY a.path LIMIT :limit
         """,
-        {"low": f"{folder}/", "high": f"{folder}0", "skip": len(folder) + 2, "limit": limit},
+        {**_below(folder), "skip": len(folder) + 2, "limit": limit},
     )
     is_folder = bool(rows)
     if not is_folder:
