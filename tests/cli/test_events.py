@@ -14,7 +14,7 @@ import pytest
 
 import modelkeep
 from tests.cli.conftest import Run
-from tests.support.servers import free_port, lasting_port, modelkeep_command, start_server
+from tests.support.servers import free_port, modelkeep_command, start_server
 
 SECONDS = 30
 
@@ -110,7 +110,7 @@ def test_following_begins_with_what_happens_next(uri: str, client: modelkeep.Cli
 
 
 def test_following_outlasts_a_restart_of_the_server(tmp_path: Path) -> None:
-    port = lasting_port()
+    port = free_port()
     with start_server(tmp_path / "data", port=port) as server:
         modelkeep.connect(server.url).create_registered_model("before")
         process = started(server.url, "--after", "1", "--limit", "2")

@@ -18,7 +18,7 @@ import pytest
 
 from modelkeep.storage.postgres import LOCK_CLASS, TURN
 from tests.support.postgres import Cluster
-from tests.support.servers import RunningServer, lasting_port, start_server
+from tests.support.servers import RunningServer, free_port, start_server
 from tests.support.wire import Answer, Wire
 
 MLFLOW = "/api/2.0/mlflow"
@@ -35,7 +35,7 @@ class Pair:
 
     data: Path
     database: str
-    ports: tuple[int, int] = field(default_factory=lambda: (lasting_port(), lasting_port()))
+    ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
     servers: list[RunningServer] = field(default_factory=list)
 
     def start(self, number: int) -> RunningServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,8 +67,11 @@ class RunningServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.printed.closed:
-            self.stop()
+        if self.printed.closed:
+            return
+        if (code := self.process.poll()) is not None and error is None:
+            raise ServerFailed(f"The server ended by itself with exit code {code}. It printed:\n{self.output()}")
+        self.stop()
 
 
 def start_server(
@@ -102,22 +106,30 @@ def base_path(args: Sequence[str]) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A free port that nobody else is given: neither by the system, to who asks for any, nor by a test beside this one.
 
-
-def lasting_port() -> int:
-    """A free port that the system gives to nobody who asks for any: it stays free while a server is restarted."""
+    The server that will listen there starts a second later, and may be restarted. Two servers would share a port
+    without an error, and the test of one would talk to the other until that one stops.
+    """
     while True:
-        port = random.randrange(20_000, 32_768)
+        port = next(_ports)
         with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+
+
+def _ports_of(worker: str) -> Iterator[int]:
+    """Ports below those that the system gives, one range for each test process, begun somewhere in it."""
+    first = 20_000 + 1_500 * (int(worker.removeprefix("gw") or 0) % 8)
+    begin = random.randrange(1_500)
+    return itertools.cycle(first + (begin + offset) % 1_500 for offset in range(1_500))
+
+
+_ports = _ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
 def modelkeep_command() -> list[str]:
@@ -151,7 +163,8 @@ def wait_until_200(
 ) -> None:
     """Ask `url` until it answers 200. Ends the process and raises ServerFailed when that does not happen."""
     deadline = time.monotonic() + seconds
-    while not answers_200(url):
+    # A process that has ended is not what answers.
+    while not (answers_200(url) and process.poll() is None):
         if process.poll() is None and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             continue
@@ -177,9 +190,14 @@ def answers_200(url: str) -> bool:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """SIGKILL to a process that was started here and to all it started; nothing when it has ended.
+
+    The number of a process that has been waited for may be another's by now: that of another test's server.
+    """
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def read_all(file: IO[bytes]) -> str:
