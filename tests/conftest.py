@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,3 +25,22 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
     url = cluster.make()
     yield url
     cluster.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def surroundings() -> Iterator[None]:
+    """What a test says to the whole process, it takes back: the tests after it may be any."""
+    before = _surroundings()
+    yield
+    assert _surroundings() == before, "the test left a setting behind"
+
+
+def _surroundings() -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: value
+        for key, value in os.environ.items()
+        if key.startswith(("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "MODELKEEP_"))
+    }
+    if service := sys.modules.get("mlflow.tracking._tracking_service.utils"):
+        found["the client's address"] = service._tracking_uri
+    return found

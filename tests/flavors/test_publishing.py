@@ -36,6 +36,14 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     connections.close_all()
 
 
+@pytest.fixture
+def mlflow_server(server: RunningServer) -> Iterator[RunningServer]:
+    """The server, to which mlflow's own functions go too."""
+    mlflow.set_tracking_uri(server.url)
+    yield server
+    mlflow.set_tracking_uri(None)
+
+
 def _log(name: str) -> modelkeep.sklearn.ModelInfo:
     with modelkeep.start_run():
         return modelkeep.sklearn.log_model(
@@ -61,10 +69,9 @@ def test_a_logged_model_is_found_by_every_address(uri, request):
         assert (loaded.metadata.metadata, loaded.model_id) == ({"team": "flowers"}, info.model_id)
 
 
-def test_mlflow_loads_from_a_server_what_we_logged_there(server):
-    modelkeep.set_tracking_uri(server.url)
+def test_mlflow_loads_from_a_server_what_we_logged_there(mlflow_server):
+    modelkeep.set_tracking_uri(mlflow_server.url)
     info = _log("to-mlflow")
-    mlflow.set_tracking_uri(server.url)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for address in ("models:/to-mlflow/1", f"runs:/{info.run_id}/model", info.model_uri):
@@ -73,9 +80,8 @@ def test_mlflow_loads_from_a_server_what_we_logged_there(server):
         assert mlflow.models.get_model_info(info.model_uri).signature.inputs.input_names() == list(DATA.columns)
 
 
-def test_what_mlflow_logged_to_a_server_is_loaded(server):
-    mlflow.set_tracking_uri(server.url)
-    modelkeep.set_tracking_uri(server.url)
+def test_what_mlflow_logged_to_a_server_is_loaded(mlflow_server):
+    modelkeep.set_tracking_uri(mlflow_server.url)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with mlflow.start_run() as run:
