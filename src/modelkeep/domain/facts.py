@@ -1,0 +1,86 @@
+"""What a rule may ask about the version that is judged. The registry answers from what is recorded, and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelkeep.domain.formats import Format
+
+# In place of a dataset's digest: evidence that has one, whichever.
+ANY_DATASET = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which evidence counts; None where anything does.
+
+    Attributes:
+        kind: of evidence, such as `validation`.
+        producers: names, one of which must have posted it and proved who it is.
+        dataset: the name of the data it was measured on.
+        dataset_digest: of that data.
+        since: UTC milliseconds; none that is older.
+    """
+
+    kind: str | None = None
+    producers: tuple[str, ...] | None = None
+    dataset: str | None = None
+    dataset_digest: str | None = None
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Evidence that was found: `value` is that of the metric asked for, None when none was.
+
+    `passed` is what its producer said of it, None when it only measures. `timestamp` is in UTC milliseconds.
+    """
+
+    id: int
+    kind: str
+    producer: str
+    passed: bool | None
+    dataset: str | None
+    dataset_digest: str | None
+    timestamp: int
+    value: float | None = None
+
+
+class Facts(Protocol):
+    """About one version on its way into, or out of, one target.
+
+    Attributes:
+        now: UTC milliseconds.
+        number: of the version.
+        target: where it goes, or what it leaves.
+        tags: by key.
+        description: None when there is none.
+        is_pinned: whether it has files of its own here.
+        damaged: the path of a file of it whose bytes are damaged, None when they are whole.
+        holder: the number of the version whose place it would take, None when the target is empty.
+    """
+
+    now: int
+    number: int
+    target: str
+    tags: dict[str, str]
+    description: str | None
+    is_pinned: bool
+    damaged: str | None
+    holder: int | None
+
+    def holder_of(self, target: str) -> int | None:
+        """The number of the version that holds another target now."""
+
+    def metric(self, number: int, key: str, wanted: Wanted) -> Found | None:
+        """The newest evidence about the bytes of a version of this model that has a metric."""
+
+    def evidence(self, wanted: Wanted) -> Found | None:
+        """The newest evidence about this version's bytes."""
+
+    def format(self, number: int) -> Format | None:
+        """The format of a version of this model; None when it is not pinned or has no MLmodel file."""
+
+    def held(self, target: str) -> int | None:
+        """For how many milliseconds this version has held a target, or did when it did longest; None if it never did."""

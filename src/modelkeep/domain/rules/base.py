@@ -1,0 +1,152 @@
+"""What every rule is, and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
+
+from modelkeep.domain.errors import Invalid
+from modelkeep.domain.facts import Facts, Found
+
+Outcome = Literal["passed", "failed", "missing"]
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+MISSING: Final = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule said.
+
+    Attributes:
+        rule: the rule in words.
+        outcome: `passed`; `failed`: the facts are against it; `missing`: there is nothing to judge it by.
+        reason: a sentence with the value, the bound, or what is missing.
+        measured: the value judged, if it is one.
+        evidence: the ids of the evidence it relied on.
+    """
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    measured: float | None = None
+    evidence: tuple[int, ...] = ()
+
+
+class Rule:
+    """The parent of rules.
+
+    Attributes:
+        kind: the key that a rule of this kind begins with.
+        options: what else it may say.
+        example: a rule of this kind, as a policy writes it.
+        on_rollback_default: whether it is judged on a rollback when it does not say so itself.
+    """
+
+    kind: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    example: ClassVar[str]
+    on_rollback_default: ClassVar[bool] = False
+
+    @classmethod
+    def take(cls, options: Options) -> Rule:
+        """The rule that the options describe."""
+        raise NotImplementedError
+
+    @property
+    def words(self) -> str:
+        """The rule as a person would say it."""
+        raise NotImplementedError
+
+    def judge(self, facts: Facts) -> Verdict:
+        """What the facts say."""
+        raise NotImplementedError
+
+    def verdict(
+        self, outcome: Outcome | bool, reason: str, *found: Found | None, measured: float | None = None
+    ) -> Verdict:
+        if isinstance(outcome, bool):
+            outcome = PASSED if outcome else FAILED
+        return Verdict(self.words, outcome, reason, measured, tuple(each.id for each in found if each is not None))
+
+
+def figure(value: float) -> str:
+    """A number as a sentence shows it: exact enough to see which side of a bound it is on."""
+    return f"{value:.12g}"
+
+
+Parse = Callable[[object, str], Rule]
+
+
+class Options:
+    """The keys of a rule's mapping, each taken once; what is left over is refused."""
+
+    def __init__(self, given: dict[str, Any], where: str, parse: Parse):
+        self._left = dict(given)
+        self.where = where
+        self._parse = parse
+
+    def rule(self, given: object, where: str) -> Rule:
+        """A rule inside this one."""
+        return self._parse(given, f"{self.where}, {where}")
+
+    def take(self, key: str, default: Any = None) -> Any:
+        """The value of a key, which is not left over then."""
+        return self._left.pop(key, default)
+
+    def has(self, key: str) -> bool:
+        """Whether a key is there and was not taken."""
+        return key in self._left
+
+    def number(self, key: str, default: float | None = None, at_least: float | None = None) -> float | None:
+        """A finite number, or `default` when the key is not there."""
+        value = self.take(key, default)
+        if value is None:
+            return None
+        return self.checked(value, key, at_least)
+
+    def checked(self, value: object, key: str, at_least: float | None = None) -> float:
+        """A finite number."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise Invalid(f"{self.where}: '{key}' must be a finite number, got {value!r}.")
+        if at_least is not None and value < at_least:
+            raise Invalid(f"{self.where}: '{key}' must be at least {at_least:g}, got {value:g}.")
+        return float(value)
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        """A text of 1 to 256 characters, or `default`."""
+        value = self.take(key, default)
+        if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 256):
+            raise Invalid(f"{self.where}: '{key}' must be a text of 1 to 256 characters, got {value!r}.")
+        return value
+
+    def one_of(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        """One of some words; it must be there when there is no default."""
+        value = self.take(key, default)
+        if value not in allowed:
+            got = "it is missing" if value is None else f"got {value!r}"
+            raise Invalid(f"{self.where}: '{key}' must be one of {', '.join(allowed)}; {got}.")
+        return str(value)
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """A list of names, which may be written as one name."""
+        value = self.take(key)
+        if value is None:
+            return None
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+            raise Invalid(f"{self.where}: '{key}' must be a name or a list of names, got {value!r}.")
+        return tuple(value)
+
+    def must_be_true(self, key: str) -> None:
+        """Take a key whose only value is true."""
+        if self.take(key) is not True:
+            raise Invalid(f"{self.where}: '{key}' is written '{key}: true'. Leave the rule out for the opposite.")
+
+    def end(self, kind: str, known: tuple[str, ...]) -> None:
+        """Refuse what is left over."""
+        if self._left:
+            fitting = f"it has {', '.join(known)}" if known else "it has none"
+            raise Invalid(f"{self.where}: the rule '{kind}' has no option {next(iter(self._left))!r}; {fitting}.")
