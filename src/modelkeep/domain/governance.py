@@ -1,0 +1,66 @@
+"""Governance: the policies that are applied and the stages there are, as of one revision of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelkeep.domain import stages as stages_domain
+from modelkeep.domain.policies import Policy
+from modelkeep.domain.stages import Stages
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a policy as it was applied.
+
+    Attributes:
+        name, revision: revisions are counted from 1.
+        document: as it was written; None in the revision that retired it.
+        author, verified: who applied it, and whether a token proved it.
+        creation_timestamp: UTC milliseconds.
+    """
+
+    name: str
+    revision: int
+    document: dict[str, Any] | None
+    author: str
+    verified: bool
+    creation_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """What governs promotions.
+
+    Attributes:
+        revision: counts the changes of all this.
+        stages: those there are.
+        policies: those applied, each with its revision.
+    """
+
+    revision: int = -1
+    stages: Stages = field(default=stages_domain.DEFAULT)
+    policies: tuple[tuple[Policy, int], ...] = ()
+
+    def guarding(self, model: str, target: str, move: str) -> list[tuple[Policy, int]]:
+        """The policies that judge a move, each with its revision."""
+        return [(policy, revision) for policy, revision in self.policies if policy.guards_move(model, target, move)]
+
+    def followers(self, model: str, target: str) -> list[str]:
+        """The aliases that name the previous version of a target."""
+        return [
+            alias
+            for policy, _ in self.policies
+            if policy.follow and policy.covers(model)
+            for alias, followed in policy.follow.items()
+            if followed == target
+        ]
+
+    def guarded_targets(self, model: str, move: str) -> list[str]:
+        """The targets of a model for which a kind of move is judged."""
+        found: dict[str, None] = {}
+        for policy, _ in self.policies:
+            if move in policy.moves and policy.covers(model):
+                found |= dict.fromkeys(policy.targets)
+        return list(found)
