@@ -36,7 +36,7 @@ class Call:
         request: its fields become the verb's arguments.
         verb: `noun.verb` in `modelkeep.registry`, as text, so that the SDK can read the table without the server.
         reply: turns what the verb returns into a reply shape; None answers `{}`.
-        action: `read`, `write`, `approve` or `administer`.
+        action: as in `domain.actors.require`.
         resource: what is acted on.
         summary: one sentence for the API's documentation.
         required: fields that must be there and not empty.
@@ -54,7 +54,7 @@ class Call:
     path: str
     request: type[Request]
     verb: str
-    action: Literal["read", "write", "approve", "administer"]
+    action: Literal["read", "write", "approve", "govern", "override", "administer"]
     resource: str
     summary: str
     reply: Callable[..., Reply] | None = None

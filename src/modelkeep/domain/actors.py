@@ -10,7 +10,7 @@ ROLES = {
     "reader": frozenset({"read"}),
     "writer": frozenset({"read", "write"}),
     "approver": frozenset({"read", "write", "approve"}),
-    "admin": frozenset({"read", "write", "approve", "administer"}),
+    "admin": frozenset({"read", "write", "approve", "govern", "override", "administer"}),
 }
 
 
@@ -56,7 +56,8 @@ def require(actor: Actor, action: str, resource: str) -> None:
     """Raise PermissionDenied unless the actor's role includes `action`.
 
     Args:
-        action: `read`, `write`, `approve` or `administer`.
+        action: `read`, `write`, `approve`, `govern` (set policies and stages), `override` (force a promotion past them) or
+            `administer`.
         resource: what would be acted on, as a person would say it, such as `registered model 'churn'`.
     """
     if action not in ROLES[actor.role]:

@@ -6,6 +6,7 @@
     ├── NotFound                404 RESOURCE_DOES_NOT_EXIST
     ├── Unauthenticated         401 UNAUTHENTICATED
     ├── PermissionDenied        403 PERMISSION_DENIED
+    │   └── Refused                 PERMISSION_DENIED, by a policy
     ├── Conflict                409 RESOURCE_CONFLICT
     ├── Gone                    410 DATA_LOSS
     │   └── DigestMismatch          DATA_LOSS, found by the reader
@@ -19,6 +20,8 @@ Each message is a sentence for the caller: what is wrong, with the value, and wh
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class ModelkeepError(Exception):
@@ -64,6 +67,14 @@ class PermissionDenied(ModelkeepError):
     """The actor may not do this."""
 
     code = "PERMISSION_DENIED"
+
+
+class Refused(PermissionDenied):
+    """A policy does not let a version move. `judgements` are those that stand in the way, where they are known."""
+
+    def __init__(self, message: str, judgements: list[Any] | None = None):
+        super().__init__(message)
+        self.judgements = judgements or []
 
 
 class Conflict(ModelkeepError):

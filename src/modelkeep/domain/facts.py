@@ -61,14 +61,29 @@ class Facts(Protocol):
         holder: the number of the version whose place it would take, None when the target is empty.
     """
 
-    now: int
-    number: int
-    target: str
-    tags: dict[str, str]
-    description: str | None
-    is_pinned: bool
-    damaged: str | None
-    holder: int | None
+    @property
+    def now(self) -> int: ...
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def target(self) -> str: ...
+
+    @property
+    def tags(self) -> dict[str, str]: ...
+
+    @property
+    def description(self) -> str | None: ...
+
+    @property
+    def is_pinned(self) -> bool: ...
+
+    @property
+    def damaged(self) -> str | None: ...
+
+    @property
+    def holder(self) -> int | None: ...
 
     def holder_of(self, target: str) -> int | None:
         """The number of the version that holds another target now."""

@@ -34,12 +34,12 @@ class Governance:
     """What governs promotions.
 
     Attributes:
-        revision: counts the changes of all this.
+        revision: the id of the last change of all this, empty before the first; None before it was looked up.
         stages: those there are.
         policies: those applied, each with its revision.
     """
 
-    revision: int = -1
+    revision: str | None = None
     stages: Stages = field(default=stages_domain.DEFAULT)
     policies: tuple[tuple[Policy, int], ...] = ()
 

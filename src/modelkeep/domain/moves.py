@@ -77,3 +77,23 @@ class Override:
     closed_timestamp: int | None = None
     closed_by: str | None = None
     note: str | None = None
+
+
+@dataclass(slots=True)
+class Wanted:
+    """One of several promotions that a caller asks for; the fields as `registry.promotions.promote` has them."""
+
+    name: str | None = None
+    version: str | None = None
+    target: str | None = None
+    archive_existing_versions: bool | None = None
+    expected_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Who held a target at two moments: numbers of versions, the newest first; of an alias at most one."""
+
+    target: str
+    before: list[int]
+    after: list[int]

@@ -77,6 +77,7 @@ class Judgement:
 
     policy: str
     revision: int | None
+    model: str
     target: str
     version: int
     move: str
@@ -95,7 +96,24 @@ class Judgement:
 _UNPINNED = "pinned to its files"
 
 
-def judge(policy: Policy, revision: int | None, facts: Facts, move: str, is_rollback: bool = False) -> Judgement:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A version that holds a guarded target.
+
+    Attributes:
+        passes: whether it would be let in today; if not, `message` says why.
+    """
+
+    target: str
+    version: int
+    passes: bool
+    message: str | None
+    judgements: list[Judgement]
+
+
+def judge(
+    policy: Policy, revision: int | None, model: str, facts: Facts, move: str, is_rollback: bool = False
+) -> Judgement:
     """What a policy says of a move.
 
     Args:
@@ -105,7 +123,7 @@ def judge(policy: Policy, revision: int | None, facts: Facts, move: str, is_roll
     if move == ENTER and not policy.allow_unpinned and not facts.is_pinned:
         reason = "it has no files here, so there are no bytes that evidence could be about: log them, then pin it"
         verdicts.insert(0, Verdict(_UNPINNED, "missing", reason))
-    return Judgement(policy.name, revision, facts.target, facts.number, move, tuple(verdicts))
+    return Judgement(policy.name, revision, model, facts.target, facts.number, move, tuple(verdicts))
 
 
 def parse(document: object, stages: Stages) -> Policy:

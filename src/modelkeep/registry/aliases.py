@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from modelkeep.domain import actors, names, texts
+from modelkeep.domain import actors, names, policies, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, NotFound
+from modelkeep.domain.targets import of_alias
 from modelkeep.domain.versions import Version
+from modelkeep.registry import gates, governing, moving, promotions
 from modelkeep.registry.changes import Change
+from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import aliases as rows
 from modelkeep.storage import models as model_rows
@@ -19,18 +22,14 @@ def point(actor: Actor, registry: Registry, name: str, alias: str, version: str 
     Raises:
         Invalid: the alias is not allowed.
         NotFound: there is no such version.
-    Events: alias.moved
+        Refused: a policy that guards the alias does not let the version pass.
+    Events: alias.moved; or promotion.refused
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
     names.check_alias(alias)
     number = names.check_version(version)
-    with Change(actor, registry) as change:
-        owner = version_rows.get_owner(change.tx, name, number)
-        before = rows.find(change.tx, owner, alias)
-        if before != number:
-            rows.point(change.tx, owner, alias, number)
-            _record(change, owner, name, alias, before, number, "alias set")
+    promotions.point(actor, registry, name, number, alias)
 
 
 def delete(actor: Actor, registry: Registry, name: str, alias: str) -> None:
@@ -38,23 +37,25 @@ def delete(actor: Actor, registry: Registry, name: str, alias: str) -> None:
 
     Raises:
         NotFound: there is no live model of this name.
-    Events: alias.moved, to nothing
+        Refused: a policy that guards the alias does not let the version leave it.
+    Events: alias.moved, to nothing; or promotion.refused
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
     texts.required(alias, "alias")
+    refusal = None
     with Change(actor, registry) as change:
         owner = model_rows.get_id(change.tx, name)
         before = rows.find(change.tx, owner, alias)
         if before is not None:
-            rows.delete(change.tx, owner, alias)
-            _record(change, owner, name, alias, before, None, "alias deleted")
-
-
-def _record(
-    change: Change, owner: int, name: str, alias: str, before: int | None, after: int | None, cause: str
-) -> None:
-    change.record("alias.moved", owner, **{"model": name, "alias": alias, "from": before, "to": after, "cause": cause})
+            governance = governing.current(change.tx, registry)
+            if governance.policies:
+                attempt = Attempt(version_rows.get(change.tx, name, before), of_alias(alias), policies.LEAVE)
+                refusal = gates.check(change, governance, [attempt])
+            if refusal is None:
+                moving.alias(change, owner, name, alias, before, None, "alias deleted")
+    if refusal is not None:
+        raise refusal
 
 
 def get(actor: Actor, registry: Registry, name: str, alias: str) -> Version:

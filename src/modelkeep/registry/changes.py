@@ -16,12 +16,13 @@ class Change:
     """`with Change(actor, registry) as change`: a write transaction whose events share one change id.
 
     Attributes:
-        actor: who makes it.
+        actor, registry: who changes what.
+        id: shared by its events.
         tx: the transaction.
         now: UTC milliseconds, the same for everything in the change.
     """
 
-    __slots__ = ("_id", "_recorded", "_registry", "_writing", "actor", "now", "tx")
+    __slots__ = ("_recorded", "_writing", "actor", "id", "now", "registry", "tx")
 
     tx: Transaction
 
@@ -29,13 +30,13 @@ class Change:
         if registry.read_only:
             raise PermissionDenied("This registry is served read-only, so nothing can be changed here.")
         self.actor = actor
-        self._registry = registry
-        self._id = next(registry.change_ids)
+        self.registry = registry
+        self.id = next(registry.change_ids)
         self._recorded = False
         self.now = registry.clock()
 
     def __enter__(self) -> Change:
-        self._writing = self._registry.database.write()
+        self._writing = self.registry.database.write()
         self.tx = self._writing.__enter__()
         return self
 
@@ -44,9 +45,9 @@ class Change:
     ) -> None:
         self._writing.__exit__(kind, error, trace)
         if error is None and self._recorded:
-            self.actor.change_ids.append(self._id)
+            self.actor.change_ids.append(self.id)
 
     def record(self, kind: str, model_id: int | None = None, **payload: Any) -> None:
         """Record an event of this change."""
-        events.append(self.tx, self.actor, self.now, self._id, kind, model_id, payload)
+        events.append(self.tx, self.actor, self.now, self.id, kind, model_id, payload)
         self._recorded = True

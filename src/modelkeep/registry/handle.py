@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelkeep.blobs.local import LocalBlobs
+from modelkeep.domain.governance import Governance
 from modelkeep.storage.database import Database
 
 
@@ -35,6 +36,7 @@ class Registry:
         clock: returns UTC milliseconds.
         read_only: refuse every change.
         change_ids: the ids of its changes to come, unique among all processes.
+        governance: the policies and stages as they were looked up last: see `registry.governing`.
     """
 
     folder: Path
@@ -43,3 +45,4 @@ class Registry:
     clock: Callable[[], int] = field(default=now_milliseconds)
     read_only: bool = False
     change_ids: Iterator[str] = field(default_factory=_change_ids)
+    governance: Governance = field(default_factory=Governance)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from modelkeep.domain import actors, experiments, imports, lifecycle, locations, names, stages, texts
+from modelkeep.domain import actors, experiments, imports, lifecycle, locations, names, policies, stages, texts
 from modelkeep.domain import versions as domain_versions
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import SCHEME, root_of
@@ -17,11 +17,12 @@ from modelkeep.domain.errors import Gone, Invalid, ModelkeepError
 from modelkeep.domain.experiments import Experiment
 from modelkeep.domain.imports import Files, Known, Model, Result, Version
 from modelkeep.domain.models import PROMPT_TAG
-from modelkeep.registry import evidence, manifests, promotions, sources
+from modelkeep.domain.targets import of_alias
+from modelkeep.registry import evidence, gates, governing, manifests, moving, sources
 from modelkeep.registry.changes import Change
+from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
 from modelkeep.registry.sources import Resolved
-from modelkeep.storage import aliases as alias_rows
 from modelkeep.storage import events as event_rows
 from modelkeep.storage import experiments as experiment_rows
 from modelkeep.storage import imports as rows
@@ -368,15 +369,19 @@ def _bring_aliases(change: Change, origin: str, owner: int, name: str, record: M
         if after is not None and after not in live:
             left_out.append(f"The alias '{alias}' was left out: it points to version {after}, which is not here.")
         elif before != after:
-            if after is None:
-                alias_rows.delete(change.tx, owner, alias)
+            refused = after is not None and _refused(change, version_rows.get(change.tx, name, after), of_alias(alias))
+            if refused:
+                left_out.append(f"The alias '{alias}' was left out. {refused}")
             else:
-                alias_rows.point(change.tx, owner, alias, after)
-            change.record(
-                "alias.moved",
-                owner,
-                **{"model": name, "alias": alias, "from": before, "to": after, "cause": f"imported from {origin}"},
-            )
+                moving.alias(change, owner, name, alias, before, after, f"imported from {origin}")
+
+
+def _refused(change: Change, version: domain_versions.Version, target: str) -> str:
+    """What the policies here say against a version's entering a target; empty when they let it pass."""
+    governance = governing.current(change.tx, change.registry)
+    attempts = [Attempt(version, target, policies.ENTER)]
+    judgements = gates.judge_all(change, governance, attempts)
+    return gates.message(attempts, [judgement for judgement in judgements if not judgement.passed])
 
 
 def _bring_version(
@@ -393,7 +398,7 @@ def _bring_version(
         texts.check_optional(record.run_link, "run_link", texts.SOURCE_LIMIT)
         texts.check_optional(record.description, "description", texts.DESCRIPTION_LIMIT)
         texts.check_optional(record.status_message, "status_message", texts.DESCRIPTION_LIMIT)
-        stage = stages.canonical(record.current_stage or stages.NONE)
+        stage = governing.stages_of(change.tx, change.registry).canonical(record.current_stage or stages.NONE)
         check_times(record.creation_timestamp, record.last_updated_timestamp)
         check_fingerprint(record.fingerprint)
         collected = kept(record.tags, names.check_key, texts.TAG_VALUE_LIMIT, "A tag", left_out)
@@ -421,7 +426,7 @@ def _bring_version(
     if found is None:
         _insert_version(change, origin, owner, name, number, record, resolved, stage, collected, left_out)
     else:
-        _update_version(change, origin, found, record, stage, collected)
+        _update_version(change, origin, found, record, stage, collected, left_out)
     note(change, origin, imports.VERSION, source_id, number, record.fingerprint)
     return result(source_id, number, before is None, left_out)
 
@@ -461,7 +466,7 @@ def _insert_version(
         model_id=owner,
         name=name,
         number=number,
-        current_stage=stage,
+        current_stage=stages.NONE,
         status=record.status if record.status in _STATUSES else domain_versions.READY,
         status_message=record.status_message,
         source=resolved.source,
@@ -473,17 +478,14 @@ def _insert_version(
         user_id=record.user_id,
         creation_timestamp=created,
         last_updated_timestamp=updated,
-        promoted_timestamp=None if stage == stages.NONE else updated,
+        promoted_timestamp=None,
         deleted_timestamp=None,
         tags=[[key, value] for key, value in collected.items()],
         aliases=[],
     )
     version_rows.insert(change.tx, version, pin.manifest_id if pin else None)
     rows.reach_number(change.tx, owner, number)
-    version_rows.update(
-        change.tx, owner, number, updated,
-        promoted_timestamp=version.promoted_timestamp, status_message=version.status_message,
-    )  # fmt: skip
+    version_rows.update(change.tx, owner, number, updated, status_message=version.status_message)
     change.record(
         "version.imported",
         owner,
@@ -507,19 +509,20 @@ def _insert_version(
         evidence=evidence.of_run(change, resolved, pin, version.run_id),
         **manifests.about(pin),
     )
-    if stage != stages.NONE:
-        _record_stage(change, origin, version, stages.NONE, stage)
+    _bring_stage(change, origin, version, stage, updated, left_out)
 
 
-def _record_stage(change: Change, origin: str, version: domain_versions.Version, before: str, after: str) -> None:
-    change.record(
-        "stage.changed",
-        version.model_id,
-        **{
-            "model": version.name, "version": version.number, "from": before, "to": after,
-            "cause": f"imported from {origin}",
-        },
-    )  # fmt: skip
+def _bring_stage(
+    change: Change, origin: str, version: domain_versions.Version, stage: str, updated: int, left_out: list[str]
+) -> None:
+    if version.current_stage == stage:
+        return
+    if refused := _refused(change, version, stage):
+        left_out.append(f"The stage was left out. {refused}")
+        return
+    owner, number = version.model_id, version.number
+    moving.stage(change, owner, version.name, number, version.current_stage, stage, f"imported from {origin}")
+    version_rows.update(change.tx, owner, number, updated, promoted_timestamp=None if stage == stages.NONE else updated)
 
 
 def _update_version(
@@ -529,6 +532,7 @@ def _update_version(
     record: Version,
     stage: str,
     collected: dict[str, str],
+    left_out: list[str],
 ) -> None:
     owner, number = found.model_id, found.number
     updated = change.now if record.last_updated_timestamp is None else record.last_updated_timestamp
@@ -537,9 +541,7 @@ def _update_version(
             version_rows.delete_tag(change.tx, owner, number, key)
     for key, value in collected.items():
         version_rows.set_tag(change.tx, owner, number, key, value)
-    if found.current_stage != stage:
-        promotions.move(change, owner, found.name, number, found.current_stage, stage, f"imported from {origin}")
-        version_rows.update(change.tx, owner, number, updated, promoted_timestamp=updated)
+    _bring_stage(change, origin, found, stage, updated, left_out)
     version_rows.update(
         change.tx, owner, number, updated,
         description=record.description,

@@ -8,7 +8,7 @@ from modelkeep.domain.errors import AlreadyExists
 from modelkeep.domain.models import Model
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag, check_value, collect
-from modelkeep.registry import searching
+from modelkeep.registry import carrying, searching
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import models as rows
@@ -84,20 +84,26 @@ def rename(actor: Actor, registry: Registry, name: str, new_name: str) -> Model:
     Raises:
         NotFound: there is no live model of this name.
         AlreadyExists: the new name is taken.
-    Events: model.renamed
+        Refused: a version holds a target that policies for the new name guard, and does not pass them.
+    Events: model.renamed; or promotion.refused
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
     names.check_model_name(new_name, "new_name")
+    refusal = None
     with Change(actor, registry) as change:
         model = rows.get(change.tx, name)
         if new_name != name:
             holder = rows.find(change.tx, new_name)
             if holder is not None:
                 raise _taken(holder, model.is_prompt)
-            rows.update(change.tx, model.id, change.now, name=new_name)
-            change.record("model.renamed", model.id, **{"from": name, "model": new_name})
-        return rows.with_latest_versions(change.tx, [rows.get(change.tx, new_name)])[0]
+            refusal = carrying.check_rename(change, model, new_name)
+            if refusal is None:
+                rows.update(change.tx, model.id, change.now, name=new_name)
+                change.record("model.renamed", model.id, **{"from": name, "model": new_name})
+        if refusal is None:
+            return rows.with_latest_versions(change.tx, [rows.get(change.tx, new_name)])[0]
+    raise refusal
 
 
 def delete(actor: Actor, registry: Registry, name: str) -> None:
@@ -105,23 +111,29 @@ def delete(actor: Actor, registry: Registry, name: str) -> None:
 
     Raises:
         NotFound: there is no live model of this name.
-    Events: model.deleted
+        Refused: a policy that guards a target does not let the version that holds it go.
+    Events: model.deleted; or promotion.refused
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
     with Change(actor, registry) as change:
         model = rows.get(change.tx, name)
-        rows.update(change.tx, model.id, change.now, deleted_timestamp=change.now)
-        change.record("model.deleted", model.id, model=name)
+        refusal = carrying.check_deletion(change, model)
+        if refusal is None:
+            rows.update(change.tx, model.id, change.now, deleted_timestamp=change.now)
+            change.record("model.deleted", model.id, model=name)
+    if refusal is not None:
+        raise refusal
 
 
 def restore(actor: Actor, registry: Registry, name: str) -> Model:
-    """Bring back the model of this name that was deleted last, as it was.
+    """Bring back the model of this name that was deleted last, as it was; but a target is empty if a policy that guards it
+    would refuse the version that held it.
 
     Raises:
         NotFound: no deleted model has this name.
         AlreadyExists: a live model has it.
-    Events: model.restored
+    Events: model.restored, and stage.changed or alias.moved for each target that was cleared
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
@@ -135,6 +147,7 @@ def restore(actor: Actor, registry: Registry, name: str) -> Model:
             )
         rows.update(change.tx, deleted.id, change.now, deleted_timestamp=None)
         change.record("model.restored", deleted.id, model=name)
+        carrying.clear_refused(change, rows.get(change.tx, name))
         return rows.with_latest_versions(change.tx, [rows.get(change.tx, name)])[0]
 
 

@@ -1,14 +1,30 @@
-"""Promotions: moving a version to a target."""
+"""Promotions: moving versions to targets, past the gates that guard them."""
 
 from __future__ import annotations
 
-from modelkeep.domain import actors, names, stages
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from modelkeep.domain import actors, names, policies, targets, texts
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import Invalid
+from modelkeep.domain.errors import Conflict, Invalid, PermissionDenied, Refused
+from modelkeep.domain.governance import Governance
+from modelkeep.domain.moves import Wanted
+from modelkeep.domain.policies import Judgement
+from modelkeep.domain.stages import ARCHIVED, NONE, Stages
+from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
+from modelkeep.registry import following, gates, governing, moving
 from modelkeep.registry.changes import Change
+from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
+from modelkeep.storage import aliases as alias_rows
+from modelkeep.storage import overrides
 from modelkeep.storage import versions as rows
+from modelkeep.storage.database import Transaction
+
+MOST_MOVES = 100
 
 
 def transition(
@@ -22,40 +38,310 @@ def transition(
     """Move a version to a stage; with `archive_existing_versions` every other version in it goes to Archived.
 
     Raises:
-        Invalid: there is no such stage, or archiving was asked for a stage other than Staging and Production.
+        Invalid: there is no such stage, archiving was asked for None or Archived, or the stages do not follow each other.
         NotFound: there is no such version.
-    Events: stage.changed for each version that moved, all under one change id
+        Refused: a policy that guards the stage, or the one it leaves, does not let it pass.
+    Events: stage.changed for each version that moved, all under one change id; or promotion.refused
     """
-    actors.require(actor, "write", f"registered model '{name}'")
-    names.check_model_name(name)
-    number = names.check_version(version)
-    target = stages.canonical(stage)
-    if archive_existing_versions and target in (stages.NONE, stages.ARCHIVED):
+    texts.required(stage, "stage")
+    if isinstance(stage, str) and stage.startswith("@"):
+        raise Invalid(f"'{stage}' is an alias and not a stage. Point the alias at the version instead.")
+    wanted = Wanted(name, str(version), stage, archive_existing_versions)
+    return _promote(actor, registry, [wanted], "transition")[0]
+
+
+def promote(
+    actor: Actor,
+    registry: Registry,
+    name: str,
+    version: str | int,
+    target: str,
+    archive_existing_versions: bool | None = None,
+    expected_version: str | int | None = None,
+    reason: str | None = None,
+    force: bool | None = None,
+) -> Version:
+    """Move a version to a target, a stage such as `Production` or an alias such as `@champion`.
+
+    Args:
+        archive_existing_versions: move every other version of the stage to Archived; done unless it is False.
+        expected_version: the version that holds the target now, 0 for none; when another does, nothing is changed.
+        reason: why, for the history.
+        force: promote although a policy refuses it. Needs a reason, and a person with the permission to override who has
+            proved who they are; it stays open until `close_override`.
+    Raises:
+        Invalid: there is no such target, or the stages do not follow each other.
+        NotFound: there is no such version.
+        Conflict: another version holds the target than was expected.
+        Refused: a policy does not let it pass.
+        PermissionDenied: the actor may not force it.
+    Events: stage.changed or alias.moved for everything that moved, all under one change id; or promotion.refused
+    """
+    wanted = Wanted(
+        name, str(version), target, archive_existing_versions,
+        None if expected_version is None else str(expected_version),
+    )  # fmt: skip
+    return _promote(actor, registry, [wanted], "promotion", reason, bool(force), archives=True)[0]
+
+
+def promote_all(
+    actor: Actor, registry: Registry, moves: list[Wanted] | None = None, reason: str | None = None
+) -> list[Version]:
+    """Promote several versions, all of them or none: each is judged against the state before any moves.
+
+    Args:
+        moves: 1 to 100, no two into the same target of a model.
+    Raises:
+        as `promote`; a refusal names every rule that any of them failed.
+    Events: as `promote`
+    """
+    if not moves or len(moves) > MOST_MOVES:
+        raise Invalid(f"Parameter 'moves' must be 1 to {MOST_MOVES} promotions, got {len(moves or ())}.")
+    return _promote(actor, registry, moves, "promotion", reason, archives=True)
+
+
+def point(actor: Actor, registry: Registry, name: str, version: int, alias: str) -> None:
+    """Point an alias at a version; `aliases.point` says the rest."""
+    _promote(actor, registry, [Wanted(name, str(version), targets.of_alias(alias))], "alias set")
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A promotion that is allowed by everything but the policies: `displaced` are the versions that give way."""
+
+    version: Version
+    target: str
+    holders: list[int]
+    displaced: list[int]
+
+    @property
+    def is_there(self) -> bool:
+        return self.version.number in self.holders
+
+
+def _promote(
+    actor: Actor,
+    registry: Registry,
+    moves: list[Wanted],
+    cause: str,
+    reason: str | None = None,
+    force: bool = False,
+    archives: bool = False,
+) -> list[Version]:
+    for wanted in moves:
+        actors.require(actor, "write", f"registered model '{wanted.name}'")
+        names.check_model_name(wanted.name)
+        names.check_version(wanted.version)
+    texts.check_optional(reason, "reason", texts.DESCRIPTION_LIMIT)
+    if force:
+        _check_override(actor, reason)
+    refusal: Refused | None = None
+    with Change(actor, registry) as change:
+        governance = governing.current(change.tx, registry)
+        planned = [_plan(change, governance.stages, wanted, archives) for wanted in moves]
+        _check_apart(planned)
+        attempts = [each for one in planned for each in _attempts(change.tx, governance, one)]
+        judgements = gates.judge_all(change, governance, attempts)
+        refused = not all(judgement.passed for judgement in judgements)
+        if refused and not force:
+            refusal = gates.refuse(change, attempts, judgements)
+        else:
+            for one in planned:
+                key = (one.version.name, one.version.number, one.target)
+                own = [each for each in judgements if (each.model, each.version, each.target) == key]
+                _apply(change, governance, one, cause, reason, own, refused)
+        if refusal is None:
+            return [one.version for one in planned]
+    raise refusal
+
+
+def _check_override(actor: Actor, reason: str | None) -> None:
+    actors.require(actor, "override", "a policy that refuses a promotion")
+    if not actor.verified:
+        raise PermissionDenied(
+            "Forcing a promotion needs a person who has proved who they are, and nobody has here. Run the server with "
+            "--auth and make a token with the role admin: `modelkeep tokens create`."
+        )
+    if not reason or not reason.strip():
+        raise Invalid("Forcing a promotion needs a 'reason', which stays in the history.")
+
+
+def _plan(change: Change, stages: Stages, wanted: Wanted, archives: bool) -> _Planned:
+    target = targets.check(wanted.target, stages)
+    alias = alias_of(target)
+    archive = wanted.archive_existing_versions
+    if alias is None and archive and target in (NONE, ARCHIVED):
         raise Invalid(
             f"Model version transition cannot archive existing model versions because '{target}' is not an Active "
-            "stage. Valid stages are Staging, Production."
+            f"stage. Valid stages are {', '.join(stages.active)}."
         )
-    with Change(actor, registry) as change:
-        found = rows.get(change.tx, name, number)
-        if archive_existing_versions:
-            for other in rows.numbers_in_stage(change.tx, found.model_id, target):
-                if other != number:
-                    move(
-                        change, found.model_id, name, other, target, stages.ARCHIVED, f"version {number} took its place"
-                    )
-        if found.current_stage == target:
-            return found
-        move(change, found.model_id, name, number, found.current_stage, target, "transition")
-        found.current_stage = target
-        found.last_updated_timestamp = found.promoted_timestamp = change.now
-        return found
+    version = rows.get(change.tx, str(wanted.name), names.check_version(wanted.version))
+    if alias is not None:
+        pointed = alias_rows.find(change.tx, version.model_id, alias)
+        holders = [] if pointed is None else [pointed]
+        displaced = [number for number in holders if number != version.number]
+    else:
+        if archive is None:
+            archive = archives and target not in (NONE, ARCHIVED)
+        holders = []
+        if archive or wanted.expected_version is not None:
+            holders = rows.numbers_in_stage(change.tx, version.model_id, target)
+        elif version.current_stage == target:
+            holders = [version.number]
+        displaced = [number for number in holders if number != version.number] if archive else []
+        _check_transitions(stages, version, target, bool(displaced))
+    _check_expected(wanted.expected_version, version.name, target, max(holders, default=None))
+    return _Planned(version, target, holders, displaced)
 
 
-def move(change: Change, owner: int, name: str, number: int, before: str, after: str, cause: str) -> None:
-    """Move a version to a stage and record it; the one place where a stage changes."""
-    rows.move(change.tx, owner, number, change.now, after)
-    change.record(
-        "stage.changed",
-        owner,
-        **{"model": name, "version": number, "from": before, "to": after, "cause": cause},
-    )
+def _check_transitions(stages: Stages, version: Version, target: str, displaces: bool) -> None:
+    if version.current_stage != target and not stages.allows(version.current_stage, target):
+        raise Invalid(
+            f"Version {version.number} of '{version.name}' is in {version.current_stage}, from where the stages of this "
+            f"registry lead to {', '.join(stages.transitions[version.current_stage]) or 'nowhere'}, not to {target}."
+        )
+    if displaces and not stages.allows(target, ARCHIVED):
+        raise Invalid(
+            f"The versions in {target} cannot be archived to make room: from there the stages of this registry lead to "
+            f"{', '.join(stages.transitions[target]) or 'nowhere'}. Move them first, or don't archive."
+        )
+
+
+def _check_expected(expected: str | None, name: str, target: str, holder: int | None) -> None:
+    if expected is None:
+        return
+    wanted = None if expected in ("", "0") else names.check_version(expected)
+    if wanted != holder:
+        raise Conflict(
+            f"{target} of '{name}' is held by {_version(holder)}, and {_version(wanted)} was expected. It was moved since; "
+            "look again before promoting."
+        )
+
+
+def _version(number: int | None) -> str:
+    return "no version" if number is None else f"version {number}"
+
+
+def _check_apart(planned: list[_Planned]) -> None:
+    seen: set[tuple[int, str]] = set()
+    stages: set[tuple[int, int]] = set()
+    for one in planned:
+        key = (one.version.model_id, one.target)
+        version = (one.version.model_id, one.version.number)
+        if key in seen or (alias_of(one.target) is None and version in stages):
+            raise Invalid(
+                f"Two of the promotions move '{one.version.name}' to {one.target}, or its version {one.version.number} to "
+                "two stages. Ask for each once."
+            )
+        seen.add(key)
+        if alias_of(one.target) is None:
+            stages.add(version)
+
+
+def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterator[Attempt]:
+    if not governance.policies:
+        return
+    version, target = one.version, one.target
+    if not one.is_there:
+        yield Attempt(version, target, policies.ENTER)
+        if alias_of(target) is None:
+            yield Attempt(version, version.current_stage, policies.LEAVE)
+    for number in one.displaced:
+        other = rows.get(tx, version.name, number)
+        yield Attempt(other, target, policies.LEAVE)
+        if alias_of(target) is None:
+            yield Attempt(other, ARCHIVED, policies.ENTER)
+
+
+def _apply(
+    change: Change,
+    governance: Governance,
+    one: _Planned,
+    cause: str,
+    reason: str | None,
+    judgements: list[Judgement],
+    forced: bool,
+) -> None:
+    version, target = one.version, one.target
+    owner, name, number = version.model_id, version.name, version.number
+    said: dict[str, Any] = {"reason": reason} if reason else {}
+    alias = alias_of(target)
+    if alias is None:
+        for other in one.displaced:
+            moving.stage(change, owner, name, other, target, ARCHIVED, f"version {number} took its place", **said)
+    if one.is_there:
+        return
+    said |= gates.passed(judgements)
+    if forced:
+        said["forced"] = True
+    if alias is None:
+        moving.stage(change, owner, name, number, version.current_stage, target, cause, **said)
+        version.current_stage = target
+        version.last_updated_timestamp = version.promoted_timestamp = change.now
+    else:
+        before = one.holders[0] if one.holders else None
+        moving.alias(change, owner, name, alias, before, number, cause, **said)
+        version.aliases = sorted({*version.aliases, alias})
+    if forced:
+        overrides.insert(change.tx, owner, target, number, str(reason), change.actor.name)
+    following.follow(change, governance, owner, name, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would become of a promotion: `problem` is a sentence when something other than a policy stands in its way."""
+
+    version: int
+    target: str
+    allowed: bool
+    problem: str | None
+    message: str
+    judgements: list[Judgement]
+
+
+def explain(
+    actor: Actor,
+    registry: Registry,
+    name: str,
+    version: str | int,
+    target: str,
+    archive_existing_versions: bool | None = None,
+) -> Explanation:
+    """What each rule says of a promotion, without trying it.
+
+    Raises:
+        Invalid: there is no such target.
+        NotFound: there is no such version.
+    """
+    actors.require(actor, "read", f"registered model '{name}'")
+    names.check_model_name(name)
+    number = names.check_version(version)
+    with registry.database.read() as tx:
+        governance = governing.current(tx, registry)
+        checked = targets.check(target, governance.stages)
+        found = rows.get(tx, name, number)
+        alias = alias_of(checked)
+        problem = None
+        displaced: list[int] = []
+        if alias is None:
+            archive = (
+                checked not in (NONE, ARCHIVED) if archive_existing_versions is None else archive_existing_versions
+            )
+            others = rows.numbers_in_stage(tx, found.model_id, checked)
+            displaced = [each for each in others if each != number] if archive else []
+            is_there = found.current_stage == checked
+            try:
+                _check_transitions(governance.stages, found, checked, bool(displaced))
+            except Invalid as error:
+                problem = error.message
+        else:
+            pointed = alias_rows.find(tx, found.model_id, alias)
+            is_there = pointed == number
+            displaced = [] if pointed is None or is_there else [pointed]
+        planned = _Planned(found, checked, [number] if is_there else [], displaced)
+        attempts = list(_attempts(tx, governance, planned))
+        now = registry.clock()
+        judgements = [each for attempt in attempts for each in gates.judge(tx, registry, governance, attempt, now)]
+        refused = [each for each in judgements if not each.passed]
+        told = gates.message(attempts, refused) or problem or f"Version {number} of '{name}' may enter {checked}."
+        return Explanation(number, checked, not refused and problem is None, problem, told, judgements)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from modelkeep.domain import actors, models, names, stages, texts, versions
+from modelkeep.domain import actors, models, names, policies, stages, texts, versions
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.logged_models import REGISTRATIONS_TAG
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag, check_value, collect
+from modelkeep.domain.targets import NOWHERE, of_alias
 from modelkeep.domain.versions import Version
-from modelkeep.registry import evidence, manifests, promotions, searching, sources
+from modelkeep.registry import evidence, gates, governing, manifests, moving, searching, sources
 from modelkeep.registry.changes import Change
+from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import aliases, logged_models
 from modelkeep.storage import models as model_rows
+from modelkeep.storage import moves as move_rows
 from modelkeep.storage import versions as rows
+from modelkeep.storage.database import Transaction
 
 
 def register(
@@ -143,14 +147,15 @@ def latest(actor: Actor, registry: Registry, name: str, stages: list[str] | None
     """
     actors.require(actor, "read", f"registered model '{name}'")
     names.check_model_name(name)
-    wanted = _canonical(stages)
     with registry.database.read() as tx:
+        wanted = _canonical(tx, registry, stages)
         found = rows.latest(tx, [model_rows.get_id(tx, name)])
     return [version for version in found if not wanted or version.current_stage in wanted]
 
 
-def _canonical(given: list[str] | None) -> set[str]:
-    return {stages.canonical(stage) for stage in given or ()}
+def _canonical(tx: Transaction, registry: Registry, given: list[str] | None) -> set[str]:
+    # Most ask for stages that every registry has, and so need no look at what this one has.
+    return {stages.find(stage) or governing.stages_of(tx, registry).canonical(stage) for stage in given or ()}
 
 
 def update(actor: Actor, registry: Registry, name: str, version: str | int, description: str | None = None) -> Version:
@@ -178,23 +183,28 @@ def delete(actor: Actor, registry: Registry, name: str, version: str | int) -> N
 
     Raises:
         NotFound: there is no such version.
-    Events: version.deleted, and alias.moved to nothing for each of its aliases
+        Refused: a policy that guards a target it holds does not let it go.
+    Events: version.deleted, and alias.moved to nothing for each of its aliases; or promotion.refused
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
     number = names.check_version(version)
     with Change(actor, registry) as change:
         found = rows.get(change.tx, name, number)
-        for alias in aliases.of_version(change.tx, found.model_id, number):
-            aliases.delete(change.tx, found.model_id, alias)
-            change.record(
-                "alias.moved",
-                found.model_id,
-                **{"model": name, "alias": alias, "from": number, "to": None, "cause": "version deleted"},
-            )
-        rows.update(change.tx, found.model_id, number, change.now, deleted_timestamp=change.now)
-        model_rows.update(change.tx, found.model_id, change.now)
-        change.record("version.deleted", found.model_id, model=name, version=number, stage=found.current_stage)
+        pointing = aliases.of_version(change.tx, found.model_id, number)
+        held = [found.current_stage, *map(of_alias, pointing)]
+        attempts = [Attempt(found, target, move) for target in held for move in (policies.LEAVE, policies.DELETE)]
+        refusal = gates.check(change, governing.current(change.tx, registry), attempts)
+        if refusal is None:
+            for alias in pointing:
+                moving.alias(change, found.model_id, name, alias, number, None, "version deleted")
+            rows.update(change.tx, found.model_id, number, change.now, deleted_timestamp=change.now)
+            model_rows.update(change.tx, found.model_id, change.now)
+            change.record("version.deleted", found.model_id, model=name, version=number, stage=found.current_stage)
+            if found.current_stage != stages.NONE:
+                move_rows.insert(change.tx, found.model_id, NOWHERE, number)
+    if refusal is not None:
+        raise refusal
 
 
 def restore(actor: Actor, registry: Registry, name: str, version: str | int) -> Version:
@@ -215,7 +225,7 @@ def restore(actor: Actor, registry: Registry, name: str, version: str | int) -> 
         rows.update(change.tx, owner, number, change.now, deleted_timestamp=None)
         change.record("version.restored", owner, model=name, version=number)
         if found.current_stage != stages.NONE:
-            promotions.move(change, owner, name, number, found.current_stage, stages.NONE, "version restored")
+            moving.stage(change, owner, name, number, found.current_stage, stages.NONE, "version restored")
         return rows.get(change.tx, name, number)
 
 

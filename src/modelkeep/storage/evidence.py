@@ -171,6 +171,7 @@ def newest_with(
     dataset_name: str | None = None,
     dataset_digest: str | None = None,
     since: int | None = None,
+    until: int | None = None,
     limit: int | None = None,
 ) -> Fact | None:
     """The newest evidence about a manifest that has a value for a key, with that value; None when there is none.
@@ -179,10 +180,10 @@ def newest_with(
         kind: only evidence of this kind.
         producers: only what one of these posted, as a token proved.
         dataset_name, dataset_digest: only what was measured on that.
-        since: only what was recorded then or later, in UTC milliseconds.
+        since, until: only what was recorded in that time, both ends included, in UTC milliseconds.
         limit: how many of the newest that have the key are looked at; without it all of them.
     """
-    conditions, parameters = _conditions(kind, producers, dataset_name, dataset_digest, since)
+    conditions, parameters = _conditions(kind, producers, dataset_name, dataset_digest, since, until)
     if limit is not None:
         conditions += """
             AND v.evidence_id >= coalesce((
@@ -201,24 +202,32 @@ def newest_with(
     return None if row is None else _fact(row)
 
 
-def newest_of_kind(
+def newest(
     tx: Transaction,
     manifest_id: int,
-    kind: str,
+    kind: str | None = None,
     *,
     producers: Sequence[str] | None = None,
     dataset_name: str | None = None,
     dataset_digest: str | None = None,
+    has_dataset: bool = False,
     since: int | None = None,
+    until: int | None = None,
 ) -> Fact | None:
-    """The newest evidence of a kind about a manifest, None when there is none; otherwise as `newest_with`."""
-    conditions, parameters = _conditions(None, producers, dataset_name, dataset_digest, since)
+    """The newest evidence about a manifest, None when there is none; otherwise as `newest_with`.
+
+    Args:
+        has_dataset: only what names the digest of a data set, whichever.
+    """
+    conditions, parameters = _conditions(kind, producers, dataset_name, dataset_digest, since, until)
+    if has_dataset:
+        conditions += " AND e.dataset_name IS NOT NULL AND e.dataset_digest IS NOT NULL"
     row = tx.one(
         f"""
         SELECT {_FACT}, NULL FROM evidence e
-        WHERE e.manifest_id = :manifest_id AND e.kind = :kind{conditions} ORDER BY e.id DESC LIMIT 1
+        WHERE e.manifest_id = :manifest_id{conditions} ORDER BY e.id DESC LIMIT 1
         """,
-        {"manifest_id": manifest_id, "kind": kind, **parameters},
+        {"manifest_id": manifest_id, **parameters},
     )
     return None if row is None else _fact(row)
 
@@ -229,6 +238,7 @@ def _conditions(
     dataset_name: str | None,
     dataset_digest: str | None,
     since: int | None,
+    until: int | None,
 ) -> tuple[str, dict[str, Any]]:
     conditions = ""
     parameters: dict[str, Any] = {}
@@ -245,20 +255,11 @@ def _conditions(
     if since is not None:
         conditions += " AND e.creation_timestamp >= :since"
         parameters["since"] = since
+    if until is not None:
+        conditions += " AND e.creation_timestamp <= :until"
+        parameters["until"] = until
     return conditions, parameters
 
 
 def _fact(row: Row) -> Fact:
     return Fact(*row[:3], _truth(row[3]), row[4], bool(row[5]), *row[6:])  # type: ignore[call-arg] # as above
-
-
-def has_dataset(tx: Transaction, manifest_id: int) -> bool:
-    """Whether some evidence about a manifest names a data set."""
-    row = tx.one(
-        """
-        SELECT 1 FROM evidence
-        WHERE manifest_id = :manifest_id AND dataset_name IS NOT NULL LIMIT 1
-        """,
-        {"manifest_id": manifest_id},
-    )
-    return row is not None

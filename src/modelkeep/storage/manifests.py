@@ -110,3 +110,15 @@ def is_folder(tx: Transaction, manifest_id: int, path: str) -> bool:
         {"id": manifest_id, "low": f"{path}/", "high": f"{path}0"},
     )
     return row is not None
+
+
+def damaged(tx: Transaction, manifest_id: int) -> str | None:
+    """The path of a file of a manifest whose bytes are known to be damaged, None when there is none."""
+    row = tx.one(
+        """
+        SELECT f.path FROM manifest_files f JOIN blobs b ON b.digest = f.digest
+        WHERE f.manifest_id = :id AND b.quarantined_timestamp IS NOT NULL ORDER BY f.path LIMIT 1
+        """,
+        {"id": manifest_id},
+    )
+    return None if row is None else row[0]

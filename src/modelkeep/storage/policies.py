@@ -12,10 +12,10 @@ from modelkeep.storage.database import Transaction
 _COLUMNS = "name, revision, document, author, verified, creation_timestamp"
 
 
-def revision(tx: Transaction) -> int:
-    """How often a policy or the stages were changed."""
+def revision(tx: Transaction) -> str:
+    """The id of the change that touched a policy or the stages last; empty when none ever did."""
     row = tx.one("SELECT revision FROM governance WHERE only_row = 1", {})
-    return row[0] if row else 0
+    return row[0] if row else ""
 
 
 def stages(tx: Transaction) -> dict[str, Any] | None:
@@ -24,19 +24,19 @@ def stages(tx: Transaction) -> dict[str, Any] | None:
     return msgspec.json.decode(row[0]) if row and row[0] is not None else None
 
 
-def _count(tx: Transaction) -> None:
+def _note(tx: Transaction, change_id: str) -> None:
     tx.run(
         """
-        INSERT INTO governance (only_row, revision) VALUES (1, 1)
-        ON CONFLICT (only_row) DO UPDATE SET revision = governance.revision + 1
+        INSERT INTO governance (only_row, revision) VALUES (1, :change_id)
+        ON CONFLICT (only_row) DO UPDATE SET revision = excluded.revision
         """,
-        {},
+        {"change_id": change_id},
     )
 
 
-def set_stages(tx: Transaction, document: dict[str, Any]) -> None:
+def set_stages(tx: Transaction, change_id: str, document: dict[str, Any]) -> None:
     """Replace the stages."""
-    _count(tx)
+    _note(tx, change_id)
     tx.run(
         "UPDATE governance SET stages = :document WHERE only_row = 1",
         {"document": msgspec.json.encode(document).decode()},
@@ -87,9 +87,14 @@ def _revision(row: tuple[Any, ...]) -> Revision:
     return Revision(row[0], row[1], document, row[3], bool(row[4]), row[5])
 
 
-def insert(tx: Transaction, made: Revision) -> None:
+def size_of(document: dict[str, Any]) -> int:
+    """How many bytes a document has as it is kept."""
+    return len(msgspec.json.encode(document))
+
+
+def insert(tx: Transaction, change_id: str, made: Revision) -> None:
     """Add a revision of a policy; one without a document retires it."""
-    _count(tx)
+    _note(tx, change_id)
     tx.run(
         """
         INSERT INTO policies (name, revision, document, author, verified, creation_timestamp)

@@ -260,3 +260,15 @@ def get_owner(tx: Transaction, name: str, number: int) -> int:
     if row is None:
         raise versions.not_found(name, number)
     return row[0]
+
+
+def any_in_stage(tx: Transaction, stage: str) -> tuple[str, int] | None:
+    """The name and number of a version that is in a stage, None when there is none."""
+    row = tx.one(
+        """
+        SELECT m.name, v.number FROM versions v JOIN models m ON m.id = v.model_id
+        WHERE v.current_stage = :stage AND v.current_stage <> 'None' AND v.deleted_timestamp IS NULL LIMIT 1
+        """,
+        {"stage": stage},
+    )
+    return None if row is None else (row[0], row[1])

@@ -16,7 +16,7 @@ CREATE TABLE evidence (
 );
 CREATE INDEX evidence_of_kind ON evidence (manifest_id, kind, id);
 CREATE INDEX evidence_of_manifest ON evidence (manifest_id, id);
-CREATE INDEX evidence_with_dataset ON evidence (manifest_id) WHERE dataset_name IS NOT NULL;
+CREATE INDEX evidence_with_dataset ON evidence (manifest_id, id) WHERE dataset_name IS NOT NULL;
 
 CREATE TABLE evidence_values (
     manifest_id BIGINT NOT NULL,

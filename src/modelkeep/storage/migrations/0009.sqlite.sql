@@ -17,7 +17,7 @@ CREATE TABLE evidence (
 ) STRICT;
 CREATE INDEX evidence_of_kind ON evidence (manifest_id, kind, id);
 CREATE INDEX evidence_of_manifest ON evidence (manifest_id, id);
-CREATE INDEX evidence_with_dataset ON evidence (manifest_id) WHERE dataset_name IS NOT NULL;
+CREATE INDEX evidence_with_dataset ON evidence (manifest_id, id) WHERE dataset_name IS NOT NULL;
 
 -- The values once more, where the newest of a key is found in one step however much evidence there is about the bytes.
 -- They come with their evidence, in the same transaction: checking that for each would be for nothing.

@@ -37,7 +37,7 @@ CREATE TABLE policies (
 
 CREATE TABLE governance (
     only_row BIGINT PRIMARY KEY CHECK (only_row = 1),
-    revision BIGINT NOT NULL,
+    revision TEXT COLLATE "C" NOT NULL,
     stages   TEXT COLLATE "C"
 );
 

@@ -38,10 +38,10 @@ CREATE TABLE policies (
     PRIMARY KEY (name, revision)
 ) STRICT, WITHOUT ROWID;
 
--- One row, once anything of it was set. The revision grows with every change of a policy or of the stages.
+-- One row, once anything of it was set. The revision is the id of the last change of a policy or of the stages.
 CREATE TABLE governance (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    revision INTEGER NOT NULL,
+    revision TEXT NOT NULL,
     stages   TEXT
 ) STRICT;
 

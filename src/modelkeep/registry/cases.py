@@ -1,0 +1,142 @@
+"""Cases: what the rules may ask about one version on its way, answered from the rows of one transaction."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from modelkeep.domain.evidence import Fact
+from modelkeep.domain.facts import ANY_DATASET, Found, Wanted
+from modelkeep.domain.formats import Format
+from modelkeep.domain.targets import alias_of
+from modelkeep.domain.versions import Version
+from modelkeep.registry import formats
+from modelkeep.registry.handle import Registry
+from modelkeep.storage import aliases as alias_rows
+from modelkeep.storage import evidence as evidence_rows
+from modelkeep.storage import manifests as manifest_rows
+from modelkeep.storage import moves as move_rows
+from modelkeep.storage import versions as version_rows
+from modelkeep.storage.database import Transaction
+
+
+class Case:
+    """The facts about a version and a target; see `domain.facts.Facts`. Each is looked up when it is asked for.
+
+    Args:
+        keep: note what is read of files; only in a transaction that writes.
+        until: the case as of that time (UTC milliseconds), as far as evidence goes.
+    """
+
+    def __init__(
+        self,
+        tx: Transaction,
+        registry: Registry,
+        version: Version,
+        target: str,
+        now: int,
+        *,
+        keep: bool = False,
+        until: int | None = None,
+    ):
+        self.now = now
+        self.number = version.number
+        self.target = target
+        self._tx = tx
+        self._registry = registry
+        self._version = version
+        self._keep = keep
+        self._until = until
+        self._manifests: dict[int, int | None] = {}
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        return dict(self._version.tags)
+
+    @property
+    def description(self) -> str | None:
+        return self._version.description
+
+    @property
+    def is_pinned(self) -> bool:
+        return self._manifest(self.number) is not None
+
+    @cached_property
+    def damaged(self) -> str | None:
+        manifest_id = self._manifest(self.number)
+        return None if manifest_id is None else manifest_rows.damaged(self._tx, manifest_id)
+
+    @cached_property
+    def holder(self) -> int | None:
+        return self.holder_of(self.target)
+
+    def holder_of(self, target: str) -> int | None:
+        owner, alias = self._version.model_id, alias_of(target)
+        if alias is not None:
+            found = alias_rows.find(self._tx, owner, alias)
+            return None if target == self.target and found == self.number else found
+        others = version_rows.numbers_in_stage(self._tx, owner, target)
+        return max((number for number in others if target != self.target or number != self.number), default=None)
+
+    def metric(self, number: int, key: str, wanted: Wanted) -> Found | None:
+        manifest_id = self._manifest(number)
+        if manifest_id is None:
+            return None
+        return _found(
+            evidence_rows.newest_with(
+                self._tx,
+                manifest_id,
+                key,
+                kind=wanted.kind,
+                producers=wanted.producers,
+                dataset_name=wanted.dataset,
+                dataset_digest=wanted.dataset_digest,
+                since=wanted.since,
+                until=self._until,
+            )
+        )
+
+    def evidence(self, wanted: Wanted) -> Found | None:
+        manifest_id = self._manifest(self.number)
+        if manifest_id is None:
+            return None
+        any_dataset = wanted.dataset_digest == ANY_DATASET
+        return _found(
+            evidence_rows.newest(
+                self._tx,
+                manifest_id,
+                wanted.kind,
+                producers=wanted.producers,
+                dataset_name=wanted.dataset,
+                dataset_digest=None if any_dataset else wanted.dataset_digest,
+                has_dataset=any_dataset,
+                since=wanted.since,
+                until=self._until,
+            )
+        )
+
+    def format(self, number: int) -> Format | None:
+        manifest_id = self._manifest(number)
+        return None if manifest_id is None else formats.find(self._tx, self._registry, manifest_id, keep=self._keep)
+
+    def held(self, target: str) -> int | None:
+        periods = move_rows.held(self._tx, self._version.model_id, target, self.number)
+        return max(
+            (min(self.now if end is None else end, self.now) - start for start, end in periods if start <= self.now),
+            default=None,
+        )
+
+    def _manifest(self, number: int) -> int | None:
+        if number not in self._manifests:
+            pin = manifest_rows.find_pin(self._tx, self._version.model_id, number)
+            self._manifests[number] = None if pin is None else pin.manifest_id
+        return self._manifests[number]
+
+
+def _found(fact: Fact | None) -> Found | None:
+    if fact is None:
+        return None
+    producer = fact.producer if fact.verified else f"{fact.producer} (unverified)"
+    return Found(
+        fact.id, fact.kind, producer, fact.passed, fact.dataset_name, fact.dataset_digest, fact.creation_timestamp,
+        fact.value,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""Following: aliases that the registry keeps on the previous version of a target, as policies ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelkeep.domain.governance import Governance
+from modelkeep.domain.moves import Entry
+from modelkeep.domain.targets import alias_of
+from modelkeep.registry import moving
+from modelkeep.registry.changes import Change
+from modelkeep.storage import aliases as alias_rows
+from modelkeep.storage import moves as rows
+from modelkeep.storage import versions as version_rows
+from modelkeep.storage.database import Transaction
+
+
+def holders(tx: Transaction, owner: int, target: str) -> list[int]:
+    """The versions that hold a target now, the newest number first."""
+    alias = alias_of(target)
+    if alias is not None:
+        found = alias_rows.find(tx, owner, alias)
+        return [] if found is None else [found]
+    return sorted(version_rows.numbers_in_stage(tx, owner, target), reverse=True)
+
+
+def previous(tx: Transaction, owner: int, target: str) -> Iterator[Entry]:
+    """The moves that a rollback of a target could return to, the last first.
+
+    A rollback returns to a move, so what came after that move is not among them: two rollbacks go back two steps.
+    """
+    entry = rows.top(tx, owner, target)
+    if entry is not None and entry.number in holders(tx, owner, target):
+        entry = rows.get(tx, owner, target, entry.below)
+    while entry is not None:
+        yield entry
+        entry = rows.get(tx, owner, target, entry.below)
+
+
+def follow(change: Change, governance: Governance, owner: int, name: str, target: str) -> None:
+    """Move the aliases that follow a target, after it was moved; those that are there stay.
+
+    Events: alias.moved
+    """
+    for alias in governance.followers(name, target):
+        held = holders(change.tx, owner, target)
+        after = next(
+            (
+                entry.number
+                for entry in previous(change.tx, owner, target)
+                if entry.number not in held and version_rows.find(change.tx, name, entry.number) is not None
+            ),
+            None,
+        )
+        before = alias_rows.find(change.tx, owner, alias)
+        if before != after:
+            moving.alias(change, owner, name, alias, before, after, f"previous of {target}")
