@@ -370,7 +370,7 @@ def test_a_key_that_newer_evidence_lacks_is_found_in_older(registry, several):
 )
 def test_the_newest_of_a_kind_says_whether_it_passed(registry, several, kind, chosen, passed):
     with registry.database.read() as tx:
-        found = rows.newest_of_kind(tx, several, kind, **chosen)
+        found = rows.newest(tx, several, kind, **chosen)
 
     assert ("none" if found is None else found.passed) == passed
 
@@ -389,10 +389,10 @@ def test_what_is_taken_from_a_run_is_nobodys_word(registry, run):
 def test_whether_a_data_set_is_named_is_known(registry, actor, churn):
     found = manifest_id(registry, churn)
     with registry.database.read() as tx:
-        assert not rows.has_dataset(tx, found)
+        assert rows.newest(tx, found, has_dataset=True) is None
     evidence.add(CI, registry, "scan", "churn", 1)
     with registry.database.read() as tx:
-        assert not rows.has_dataset(tx, found)
-    evidence.add(CI, registry, "scan", "churn", 1, dataset_name="holdout")
+        assert rows.newest(tx, found, has_dataset=True) is None
+    evidence.add(CI, registry, "scan", "churn", 1, dataset_name="holdout", dataset_digest="d1")
     with registry.database.read() as tx:
-        assert rows.has_dataset(tx, found)
+        assert rows.newest(tx, found, has_dataset=True).dataset_digest == "d1"
