@@ -103,6 +103,17 @@ def test_importing_it_loads_hardly_anything():
     assert not after & (SERVER_PACKAGES | {"msgspec", "urllib3", "yaml"})
 
 
+def test_the_client_is_there_before_the_table_of_calls_and_what_moves_files():
+    found = loaded("import modelkeep; modelkeep.Client")
+    assert not found & {"modelkeep.api.table", "modelkeep.api.call", "concurrent.futures", "hashlib", "tempfile"}
+
+
+def test_a_call_loads_the_calls_of_its_noun_only(server):
+    found = loaded(f"import modelkeep; modelkeep.connect({server.url!r}).search_registered_models()")
+    assert "modelkeep.api.models" in found
+    assert not found & {"modelkeep.api.table", "modelkeep.api.runs", "modelkeep.api.artifacts"}
+
+
 def test_using_a_server_loads_no_server_package(server):
     code = f"import modelkeep; modelkeep.connect({server.url!r}).search_registered_models()"
     found = loaded(code)
