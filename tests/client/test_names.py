@@ -18,8 +18,8 @@ with warnings.catch_warnings():
 
 # What MLflow lacks.
 OURS = {
-    "call", "download_uri", "events", "follow_events", "get_model_version_manifest", "list_model_version_files",
-    "pin_model_version", "restore_model_version", "restore_registered_model", "whoami",
+    "add_evidence", "call", "download_uri", "events", "follow_events", "get_model_version_manifest", "list_evidence",
+    "list_model_version_files", "pin_model_version", "restore_model_version", "restore_registered_model", "whoami",
 }  # fmt: skip
 # Arguments of MLflow's that have no meaning here, each the last of its function.
 LEFT_OUT = {
