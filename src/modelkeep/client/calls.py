@@ -26,7 +26,10 @@ _MODULES = {
     "blobs": "storage",
     "params": "runs",
     "parts": "uploads",
-    "promotions": "versions",
+    "backtests": "policies",
+    "history": "promotions",
+    "promotions.transition": "versions",
+    "rollbacks": "promotions",
     "run_imports": "imports",
     "versions.latest": "models",
 }

@@ -179,3 +179,20 @@ def held(tx: Transaction, model_id: int, target: str, number: int) -> list[tuple
         {"model_id": model_id, "target": target, "number": number},
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def recent_entries(tx: Transaction, targets: list[str], before: int, limit: int) -> list[tuple[int, str, str, Entry]]:
+    """The last moves into any of some targets before a position, the newest first: model id, its name now, target, move."""
+    rows = tx.all(
+        """
+        SELECT e.model_id, m.name, e.target, e.position, e.number, e.below, e.recorded_timestamp
+        FROM events v
+        JOIN moves e ON e.model_id = v.model_id AND e.position = v.position
+            AND e.target IN (SELECT value FROM json_each(:targets)) AND e.number IS NOT NULL
+        JOIN models m ON m.id = v.model_id
+        WHERE v.kind IN ('stage.changed', 'alias.moved') AND v.position < :before
+        ORDER BY v.position DESC LIMIT :limit
+        """,
+        {"targets": msgspec.json.encode(targets).decode(), "before": before, "limit": limit},
+    )
+    return [(row[0], row[1], row[2], Entry(*row[3:])) for row in rows]

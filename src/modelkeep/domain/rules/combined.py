@@ -11,7 +11,7 @@ from modelkeep.domain.rules.versions import DescriptionRule, HeldRule, TagsRule
 
 
 @dataclass(frozen=True)
-class _Several(Rule):
+class Several(Rule):
     rules: tuple[Rule, ...] = field(default=())
 
     @classmethod
@@ -31,7 +31,7 @@ class _Several(Rule):
 
 
 @dataclass(frozen=True)
-class AllRule(_Several):
+class AllRule(Several):
     """Every one of some rules passes; of use inside `any` and `not`."""
 
     kind = "all"
@@ -49,7 +49,7 @@ class AllRule(_Several):
 
 
 @dataclass(frozen=True)
-class AnyRule(_Several):
+class AnyRule(Several):
     """At least one of some rules passes."""
 
     kind = "any"
