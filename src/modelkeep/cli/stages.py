@@ -1,7 +1,8 @@
-"""`modelkeep stage`: None, Staging, Production and Archived."""
+"""`modelkeep stage`: the stages, and which versions are in them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,6 @@ import click
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, number_of, version_argument
 from modelkeep.client.addresses import OfVersion
-from modelkeep.domain.stages import STAGES
 
 if TYPE_CHECKING:
     from modelkeep.client.client import Client
@@ -22,7 +22,7 @@ def stage() -> None:
 
 @stage.command(name="set")
 @version_argument
-@click.argument("stage", type=click.Choice(STAGES, case_sensitive=False))
+@click.argument("stage")
 @click.option("--archive-existing", is_flag=True, help="Move the other versions of that stage to Archived.")
 @connected()
 def set_stage(client: Client, named: OfVersion, stage: str, archive_existing: bool, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def set_stage(client: Client, named: OfVersion, stage: str, archive_existing: bo
 def show(client: Client, name: str, as_json: bool) -> None:
     """Show the newest version in each stage of a registered model."""
     found = {version.current_stage: version for version in client.get_latest_versions(name)}
-    versions = [found[stage] for stage in STAGES if stage in found]
+    versions = [found[stage] for stage in client.get_stages().stages if stage in found]
     if as_json:
         outputs.document([version.to_dictionary() for version in versions])
     else:
@@ -56,3 +56,39 @@ def show(client: Client, name: str, as_json: bool) -> None:
                 for each in versions
             ),
         )
+
+
+@stage.command(name="list")
+@connected()
+def list_stages(client: Client, as_json: bool) -> None:
+    """List the stages of the registry, and which may follow each."""
+    found = client.get_stages()
+    if as_json:
+        outputs.document(found.to_dictionary())
+    else:
+        outputs.table(
+            ("stage", "may be followed by"),
+            (
+                (name, ", ".join(found.transitions[name]) if name in found.transitions else "any")
+                for name in found.stages
+            ),
+        )
+
+
+@stage.command()
+@click.argument("file", type=click.Path(dir_okay=False))
+@connected()
+def configure(client: Client, file: str, as_json: bool) -> None:
+    """Set the stages of the registry from a file of YAML.
+
+    It has `stages`, a list of names with MLflow's four among them, and if wanted `transitions`, the stages that may follow
+    some of them.
+    """
+    from modelkeep.client.policies import read
+
+    document = read(Path(file))
+    found = client.call("stages.configure", **document)
+    if as_json:
+        outputs.document({"stages": found.stages, "transitions": found.transitions or {}})
+    else:
+        outputs.said(f"The stages are {', '.join(found.stages)}.")

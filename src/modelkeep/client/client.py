@@ -13,6 +13,8 @@ from modelkeep.client import (
     experiments,
     logged_models,
     models,
+    policies,
+    promotions,
     runs,
     versions,
 )
@@ -90,6 +92,30 @@ class Client:
     # Evidence
     add_evidence = evidence.add
     list_evidence = evidence.page
+
+    # Promotions
+    promote = promotions.promote
+    promote_all = promotions.promote_all
+    explain_promotion = promotions.explain
+    rollback = promotions.rollback
+    history = promotions.history
+    who = promotions.who
+    target_at = promotions.at
+    diff_targets = promotions.diff
+    list_overrides = promotions.overrides
+    close_override = promotions.close_override
+
+    # Policies and stages
+    apply_policy = policies.apply
+    lint_policy = policies.lint
+    test_policy = policies.test
+    retire_policy = policies.retire
+    get_policy = policies.get
+    list_policies = policies.all_applied
+    policy_history = policies.history
+    standing = policies.standing
+    get_stages = policies.stages
+    configure_stages = policies.configure_stages
 
     # Experiments
     create_experiment = experiments.create

@@ -8,6 +8,8 @@ from modelkeep.client.entities import ModelVersion, PagedList, RegisteredModel, 
 from modelkeep.client.values import tag_list, text, version_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from modelkeep.client.client import Client
 
 
@@ -86,13 +88,17 @@ def delete_alias(client: Client, name: str, alias: str) -> None:
     client.call("aliases.delete", name=name, alias=alias)
 
 
-def get_version_by_alias(client: Client, name: str, alias: str) -> ModelVersion:
+def get_version_by_alias(client: Client, name: str, alias: str, at: int | str | datetime | None = None) -> ModelVersion:
     """The version an alias points to.
 
+    Args:
+        at: a moment, as `target_at` takes it, for the version it pointed to then. MLflow has no such argument.
     Raises:
         Invalid: there is no such alias, as in MLflow.
         NotFound: there is no such model.
     """
+    if at is not None:
+        return client.target_at(name, f"@{alias}", at)
     return model_version(client.call("aliases.get", name=name, alias=alias).model_version)
 
 

@@ -15,7 +15,6 @@ from modelkeep.client.entities import (
 )
 from modelkeep.client.values import tag_list, text, version_text
 from modelkeep.domain.errors import AlreadyExists, Invalid, NotFound
-from modelkeep.domain.stages import STAGES
 
 if TYPE_CHECKING:
     from modelkeep.client.client import Client
@@ -124,7 +123,7 @@ def get_download_uri(client: Client, name: str, version: str | int) -> str:
 
 def get_stages(client: Client, name: str, version: str | int) -> list[str]:
     """The stages that a version can be in."""
-    return list(STAGES)
+    return client.get_stages().stages
 
 
 def set_tag(

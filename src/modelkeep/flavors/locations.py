@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from modelkeep.domain.errors import Invalid
@@ -17,15 +18,18 @@ _REMOTE = ("models:/", "runs:/", "mlflow-artifacts:/")
 
 
 @contextlib.contextmanager
-def opened(uri: str | os.PathLike[str], dst_path: str | None = None) -> Iterator[Path]:
+def opened(
+    uri: str | os.PathLike[str], dst_path: str | None = None, at: int | str | datetime | None = None
+) -> Iterator[Path]:
     """The folder of a model, for as long as it is being loaded.
 
     Args:
         uri: a folder, `models:/…`, `runs:/…` or `mlflow-artifacts:/…`. The files of a registered version are checked
             against its manifest before they can be seen here.
         dst_path: keep what is downloaded in this folder.
+        at: a moment, for the version that a stage or an alias named then; see `Client.target_at`.
     """
-    folder, is_temporary = fetch(uri, dst_path)
+    folder, is_temporary = fetch(uri, dst_path, at)
     try:
         yield folder
     finally:
@@ -34,9 +38,25 @@ def opened(uri: str | os.PathLike[str], dst_path: str | None = None) -> Iterator
             delete(folder)
 
 
-def fetch(uri: str | os.PathLike[str], dst_path: str | None = None) -> tuple[Path, bool]:
-    """The folder of a model, and whether it is a copy that the caller deletes."""
-    address = os.fspath(uri)
+def _as_of(address: str, at: int | str | datetime) -> str:
+    """The address of the version that a stage or an alias named at a moment."""
+    from modelkeep.client import active, addresses
+
+    named = addresses.of_version(address)
+    if named is None or named.number is not None or (named.alias is None and named.stage is None):
+        raise Invalid(
+            f"'{address}' names the same at any time: 'at' goes with models:/<name>@<alias> or models:/<name>/<stage>."
+        )
+    target = f"@{named.alias}" if named.alias is not None else str(named.stage)
+    found = active.client().target_at(named.name, target, at)
+    return f"models:/{found.name}/{found.version}"
+
+
+def fetch(
+    uri: str | os.PathLike[str], dst_path: str | None = None, at: int | str | datetime | None = None
+) -> tuple[Path, bool]:
+    """The folder of a model, and whether it is a copy that the caller deletes; the arguments as in `opened`."""
+    address = os.fspath(uri) if at is None else _as_of(os.fspath(uri), at)
     if not address.startswith(_REMOTE):
         return _local(address), False
     from modelkeep.client import active

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def load_model(
     *,
     trusted_types: Iterable[str] = (),
     trust: bool = False,
+    at: int | str | datetime | None = None,
 ) -> PyFuncModel:
     """The model in a folder, or at an address, whatever its flavor.
 
@@ -95,12 +97,13 @@ def load_model(
         model_config: given to a PythonModel in its context.
         trusted_types: names of types to trust besides those of scikit-learn, numpy and scipy.
         trust: accept whatever is in the files, for this call.
+        at: load what a stage or an alias of the address named at that moment; see `Client.target_at`.
     Raises:
         Untrusted: the model needs either of them.
         NotAModel: there is no model, or it predicts nothing.
         DigestMismatch: the files are not those that were registered.
     """
-    folder, is_temporary = locations.fetch(model_uri, dst_path)
+    folder, is_temporary = locations.fetch(model_uri, dst_path, at)
     try:
         described = mlmodels.read(folder)
         loaded, predict = _loaded(folder, described, model_config, trusted_types, trust)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ def load_model(
     *,
     trusted_types: Iterable[str] = (),
     trust: bool = False,
+    at: int | str | datetime | None = None,
 ) -> Any:
     """The model in a folder, or at an address.
 
@@ -156,13 +158,14 @@ def load_model(
         dst_path: keep the downloaded files in this folder.
         trusted_types: names of types to trust besides those of scikit-learn, numpy and scipy.
         trust: accept whatever is in the files, for this call.
+        at: load what a stage or an alias of the address named at that moment; see `Client.target_at`.
     Raises:
         Untrusted: the model needs either of them.
         Unsafe: its numbers would make a prediction read memory that is not the model's.
         NotAModel: there is no such model.
         DigestMismatch: the files are not those that were registered.
     """
-    with locations.opened(model_uri, dst_path) as folder:
+    with locations.opened(model_uri, dst_path, at) as folder:
         return load_data(folder, mlmodels.read(folder), trusted_types, trust)
 
 
