@@ -15,9 +15,11 @@ from modelkeep.cli import codes
 from modelkeep.cli.main import main
 from modelkeep.cli.serve import default_text, environment_name
 from modelkeep.config import Settings
+from modelkeep.domain.actors import ROLES
 from modelkeep.domain.events import KINDS
 from modelkeep.domain.searching import ATTRIBUTE, DATASET, VOCABULARIES, Vocabulary
 from modelkeep.storage import leads
+from tools import policy_reference
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -100,7 +102,7 @@ def api() -> str:
 
 
 def _call_row(call: Call) -> str:
-    role = {"read": "reader", "write": "writer", "approve": "approver", "administer": "admin"}[call.action]
+    role = next(role for role, actions in ROLES.items() if call.action in actions)
     path = call.path if call.version == "2.0" else f"{call.path} ({call.version})"
     required = ", ".join(f"`{name}`" for name in call.required)
     return f"| `{call.method} {path}` | {role} | {call.summary} | {required} |"
@@ -251,7 +253,14 @@ def _spelling(option: click.Option, context: click.Context) -> str:
     return names if option.is_flag else f"{names} {option.make_metavar(context)}".replace("|", "\\|")
 
 
-PAGES = {"cli.md": cli, "settings.md": settings, "events.md": events, "api.md": api, "searching.md": searching}
+PAGES = {
+    "cli.md": cli,
+    "settings.md": settings,
+    "events.md": events,
+    "api.md": api,
+    "searching.md": searching,
+    "policies.md": policy_reference.page,
+}
 
 if __name__ == "__main__":
     for file, page in PAGES.items():

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from modelkeep.domain.errors import NotImplementedHere as NotImplementedHere
     from modelkeep.domain.errors import OutOfSpace as OutOfSpace
     from modelkeep.domain.errors import PermissionDenied as PermissionDenied
+    from modelkeep.domain.errors import Refused as Refused
     from modelkeep.domain.errors import Unauthenticated as Unauthenticated
     from modelkeep.domain.errors import Unavailable as Unavailable
 
@@ -127,6 +128,7 @@ _NAMES = {
         "NotImplementedHere",
         "OutOfSpace",
         "PermissionDenied",
+        "Refused",
         "Unauthenticated",
         "Unavailable",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from modelkeep.domain import errors
@@ -23,11 +25,12 @@ STATUS: dict[type[ModelkeepError], int] = {
 }
 
 
-class ErrorShape(msgspec.Struct):
-    """The body of every answer that is not 200."""
+class ErrorShape(msgspec.Struct, omit_defaults=True):
+    """The body of every answer that is not 200. `refusals` says, for each rule of a policy that refused, which and why."""
 
     error_code: str
     message: str
+    refusals: list[dict[str, Any]] = []
 
 
 def status_of(error: ModelkeepError) -> int:
@@ -37,7 +40,8 @@ def status_of(error: ModelkeepError) -> int:
 
 def encode(error: ModelkeepError) -> bytes:
     """The JSON body of an error."""
-    return msgspec.json.encode(ErrorShape(error.code, error.message))
+    refusals = error.refusals if isinstance(error, errors.Refused) else []
+    return msgspec.json.encode(ErrorShape(error.code, error.message, refusals))
 
 
 def decode(status: int, body: bytes) -> ModelkeepError:
@@ -48,6 +52,8 @@ def decode(status: int, body: bytes) -> ModelkeepError:
     try:
         told = msgspec.json.decode(body, type=ErrorShape)
         code, message = told.error_code, told.message
+        if told.refusals:
+            return errors.Refused(message, told.refusals)
     except msgspec.DecodeError:
         code, message = "", body[:500].decode("utf-8", "replace").strip()
     if status == 404 and not code:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelkeep.domain.errors import ModelkeepError, NotFound, PermissionDenied, Unauthenticated, Unavailable
+from modelkeep.domain.errors import ModelkeepError, NotFound, PermissionDenied, Refused, Unauthenticated, Unavailable
 
 OK = 0
 REFUSED = 1
@@ -14,7 +14,7 @@ INTERRUPTED = 130
 
 MEANINGS = {
     OK: "Done, or what was checked is right. Also when whoever reads the output stops reading.",
-    REFUSED: "The registry refused, or what was checked is not right.",
+    REFUSED: "The registry or one of its policies refused, or what was checked is not right.",
     USAGE: "The command line is wrong; nothing was asked. `fsck` ends with it, too, when it cannot run.",
     NOT_FOUND: "What was named does not exist.",
     UNREACHABLE: "The registry does not answer, or cannot at the moment.",
@@ -29,6 +29,8 @@ def of(error: ModelkeepError) -> int:
         return NOT_FOUND
     if isinstance(error, Unavailable):
         return UNREACHABLE
+    if isinstance(error, Refused):
+        return REFUSED
     if isinstance(error, Unauthenticated | PermissionDenied):
         return NOT_ALLOWED
     return REFUSED

@@ -147,10 +147,11 @@ class Failed(Exception):
 
 
 def _say(message: str) -> None:
-    """One line on standard error, whatever is in the message."""
-    text = " ".join(message.split())
-    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-    click.echo(f"Error: {shown}", err=True)
+    """One line on standard error, whatever is in the message; of a refusal one more for each rule that refused."""
+    first, *rules = message.split("\n- policy ")
+    for text in (f"Error: {first}", *(f"- policy {rule}" for rule in rules)):
+        line = " ".join(text.split())
+        click.echo("".join(each if each.isprintable() else repr(each)[1:-1] for each in line), err=True)
 
 
 @click.group("modelkeep", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

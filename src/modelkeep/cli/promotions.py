@@ -83,7 +83,8 @@ def _say(explanation: Explanation) -> None:
     if not explanation.judgements:
         outputs.said(f"No policy guards {explanation.target}.")
     judgements(explanation.judgements)
-    outputs.said(explanation.message)
+    if not any(not each.passed for each in explanation.judgements):
+        outputs.said(explanation.message)
 
 
 def judgements(found: Iterable[Judgement]) -> None:
@@ -146,7 +147,7 @@ def history(client: Client, name: str, target: str, at: str | None, limit: int |
         )
 
 
-def _times(holding: Holding) -> tuple[str, str]:
+def _times(holding: Holding) -> tuple[str | None, str | None]:
     until = "" if holding.until is None else outputs.moment(holding.until)
     return outputs.moment(holding.since), until
 

@@ -70,11 +70,15 @@ class PermissionDenied(ModelkeepError):
 
 
 class Refused(PermissionDenied):
-    """A policy does not let a version move. `judgements` are those that stand in the way, where they are known."""
+    """A policy does not let a version move.
 
-    def __init__(self, message: str, judgements: list[Any] | None = None):
+    `refusals` has a mapping for each rule that stands in the way, with `policy`, `revision`, `model`, `version`, `target`,
+    `move`, `rule`, `outcome` and `reason`.
+    """
+
+    def __init__(self, message: str, refusals: list[dict[str, Any]] | None = None):
         super().__init__(message)
-        self.judgements = judgements or []
+        self.refusals = refusals or []
 
 
 class Conflict(ModelkeepError):

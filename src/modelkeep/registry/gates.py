@@ -14,6 +14,7 @@ from modelkeep.domain import policies
 from modelkeep.domain.errors import Refused
 from modelkeep.domain.governance import Governance
 from modelkeep.domain.policies import Judgement
+from modelkeep.domain.rules.base import Verdict
 from modelkeep.domain.versions import Version
 from modelkeep.registry.cases import Case
 from modelkeep.registry.changes import Change
@@ -93,13 +94,30 @@ def refuse(change: Change, attempts: list[Attempt], judgements: list[Judgement])
                 version=attempt.version.number,
                 target=attempt.target,
                 move=attempt.move,
-                refusals=[
-                    {"policy": each.policy, "revision": each.revision, "rule": verdict.rule, "reason": verdict.reason}
-                    for each in own
-                    for verdict in each.refusals
-                ],
+                refusals=[_refusal(each, verdict) for each in own for verdict in each.refusals],
             )
-    return Refused(message(attempts, refused), refused)
+    told = [
+        {
+            **_refusal(each, verdict),
+            "model": each.model,
+            "version": str(each.version),
+            "target": each.target,
+            "move": each.move,
+        }
+        for each in refused
+        for verdict in each.refusals
+    ]
+    return Refused(message(attempts, refused), told)
+
+
+def _refusal(judgement: Judgement, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "policy": judgement.policy,
+        "revision": judgement.revision,
+        "rule": verdict.rule,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+    }
 
 
 def _is_of(judgement: Judgement, attempt: Attempt) -> bool:

@@ -24,6 +24,15 @@ def current(tx: Transaction, registry: Registry) -> Governance:
     return registry.governance
 
 
+def canonical_stage(tx: Transaction, stage: object) -> str:
+    """The spelling of a stage. Most are those that every registry has, and need no look at what this one has.
+
+    Raises:
+        Invalid: there is no such stage.
+    """
+    return stages.find(stage) or stages.parse(rows.stages(tx) or {}).canonical(stage)
+
+
 def stages_of(tx: Transaction, registry: Registry) -> Stages:
     """The stages there are."""
     return current(tx, registry).stages

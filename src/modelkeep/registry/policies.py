@@ -161,6 +161,13 @@ def history(actor: Actor, registry: Registry, policy: str) -> list[Revision]:
     return found
 
 
+def guarding(actor: Actor, registry: Registry, name: str) -> list[Policy]:
+    """The policies in force for models of a name."""
+    actors.require(actor, "read", "policies")
+    with registry.database.read() as tx:
+        return [policy for policy, _ in governing.current(tx, registry).policies if policy.covers(name)]
+
+
 def standing(actor: Actor, registry: Registry, name: str) -> list[Standing]:
     """Every version of a model that holds a guarded target, and whether the policies would let it in today.
 

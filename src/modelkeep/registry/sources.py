@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from modelkeep.domain import locations, names, stages, texts
+from modelkeep.domain import locations, names, texts
 from modelkeep.domain.artifacts import join, root_of, version_location
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
@@ -171,7 +171,7 @@ def _address(tx: Transaction, source: str, address: str) -> tuple[str, int]:
             newest = versions.find_newest(tx, model_id)
             found = None if newest is None else newest.number
         else:
-            found = max(versions.numbers_in_stage(tx, model_id, stages.canonical(suffix)), default=None)
+            found = max(versions.numbers_in_stage(tx, model_id, governing.canonical_stage(tx, suffix)), default=None)
     else:
         name, _, alias = address.rpartition("@")
         found = aliases.find(tx, models.get_id(tx, name), alias)

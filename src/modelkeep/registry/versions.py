@@ -17,7 +17,6 @@ from modelkeep.storage import aliases, logged_models
 from modelkeep.storage import models as model_rows
 from modelkeep.storage import moves as move_rows
 from modelkeep.storage import versions as rows
-from modelkeep.storage.database import Transaction
 
 
 def register(
@@ -148,14 +147,9 @@ def latest(actor: Actor, registry: Registry, name: str, stages: list[str] | None
     actors.require(actor, "read", f"registered model '{name}'")
     names.check_model_name(name)
     with registry.database.read() as tx:
-        wanted = _canonical(tx, registry, stages)
+        wanted = {governing.canonical_stage(tx, stage) for stage in stages or ()}
         found = rows.latest(tx, [model_rows.get_id(tx, name)])
     return [version for version in found if not wanted or version.current_stage in wanted]
-
-
-def _canonical(tx: Transaction, registry: Registry, given: list[str] | None) -> set[str]:
-    # Most ask for stages that every registry has, and so need no look at what this one has.
-    return {stages.find(stage) or governing.stages_of(tx, registry).canonical(stage) for stage in given or ()}
 
 
 def update(actor: Actor, registry: Registry, name: str, version: str | int, description: str | None = None) -> Version:

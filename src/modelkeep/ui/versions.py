@@ -11,7 +11,7 @@ from modelkeep.domain.errors import Invalid
 from modelkeep.domain.models import Model
 from modelkeep.domain.runs import Run
 from modelkeep.domain.versions import Version
-from modelkeep.registry import events, manifests, models, versions
+from modelkeep.registry import events, evidence, history, manifests, models, versions
 from modelkeep.ui import files, rendering
 from modelkeep.ui.filters import quoted
 from modelkeep.ui.logged_models import find as find_logged_model
@@ -19,6 +19,7 @@ from modelkeep.ui.runs import find as find_run
 from modelkeep.ui.visits import Answer, Visit
 
 EVENTS_OF_VERSION = 20
+EVIDENCE_OF_VERSION = 20
 COMPARED_AT_MOST = 12
 
 
@@ -36,6 +37,14 @@ def show(visit: Visit) -> Answer:
         logged=find_logged_model(visit, version.logged_model_id),
         others=_others(visit, model, version),
         tree=files.of_version(visit, version),
+        overrides=[
+            each
+            for each in history.open_overrides(visit.actor, visit.registry, model.name)
+            if each.version == version.number
+        ],
+        evidence=evidence.page(
+            visit.actor, visit.registry, model.name, version.number, max_results=EVIDENCE_OF_VERSION
+        ).items,
         pin=manifests.find_pin(visit.actor, visit.registry, version),
         recent=recent,
         subjects=events.subjects(visit.actor, visit.registry, recent),
