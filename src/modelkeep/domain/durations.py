@@ -25,9 +25,9 @@ def parse(text: object, field: str) -> int:
 
 
 def words(milliseconds: int) -> str:
-    """A length in the largest unit that says it in at least one: `3 days`."""
+    """A length in the largest unit that says it exactly, or else so closely that two units are told apart: `47 hours`."""
     for unit in reversed(_UNITS):
-        if milliseconds >= _UNITS[unit]:
-            count = milliseconds // _UNITS[unit]
+        count, rest = divmod(milliseconds, _UNITS[unit])
+        if count and (rest == 0 or count >= 10 or unit == "s"):
             return f"{count} {_NAMES[unit]}{'' if count == 1 else 's'}"
     return "less than a second"

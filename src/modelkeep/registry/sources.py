@@ -16,6 +16,7 @@ from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
 from modelkeep.domain.manifests import FILES_LIMIT, Found, Pin
 from modelkeep.domain.runs import Run
+from modelkeep.registry import governing
 from modelkeep.storage import aliases, artifacts, logged_models, manifests, models, runs, versions
 from modelkeep.storage.database import Transaction
 
