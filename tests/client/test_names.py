@@ -34,7 +34,7 @@ METHODS = [name for name in vars(Client) if not name.startswith("_") and callabl
 FUNCTIONS = [
     name
     for name in modelkeep.__all__
-    if inspect.isfunction(getattr(modelkeep, name)) and name not in ("connect", "get_registry_uri")
+    if inspect.isfunction(getattr(modelkeep, name)) and name not in ("connect", "get_registry_uri", "validate")
 ]
 
 

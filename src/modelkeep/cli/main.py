@@ -45,6 +45,7 @@ COMMANDS = {
     "override": Place("promotions", "override", "Follow up promotions that were forced past a policy."),
     "register": Place("register", "register", "Register files as the next version of a model."),
     "verify": Place("verify", "verify", "Compare every file of a version with its manifest."),
+    "validate": Place("validate", "validate", "Measure a version, judge it, and record what came out."),
     "evidence": Place("evidence", "evidence", "Add and list what was measured of a version's files."),
     "runs": Place("runs", "runs", "List and show runs."),
     "experiments": Place("experiments", "experiments", "List and show experiments."),
