@@ -60,7 +60,8 @@ def run(uri: str, client: modelkeep.Client, monkeypatch: pytest.MonkeyPatch) -> 
             return ended
         assert ended.code == code, ended.err or ended.out
         if code:
-            assert ended.err.startswith("Error: ") and ended.err.count("\n") == 1
+            first, *rules = ended.err.splitlines()
+            assert first.startswith("Error: ") and all(line.startswith("- policy ") for line in rules)
         return ended
 
     return run

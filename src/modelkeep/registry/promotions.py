@@ -151,7 +151,9 @@ def _promote(
                 own = [each for each in judgements if (each.model, each.version, each.target) == key]
                 _apply(change, governance, one, cause, reason, own, refused)
         if refusal is None:
-            return [one.version for one in planned]
+            if len(planned) == 1:
+                return [planned[0].version]
+            return [rows.get(change.tx, one.version.name, one.version.number) for one in planned]
     raise refusal
 
 
