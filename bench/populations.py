@@ -13,6 +13,8 @@ from itertools import islice
 from typing import Any
 
 from modelkeep.registry.handle import Registry
+from modelkeep.storage.database import Transaction
+from modelkeep.storage.postgres import WritingTransaction
 
 BEGAN = 1_700_000_000_000
 BIG = "big"
@@ -74,11 +76,19 @@ class Population:
 def fill(registry: Registry, population: Population) -> None:
     """Write everything, in transactions of 50,000 rows."""
     for table, columns, rows in _tables(population):
-        names = ", ".join(columns)
-        marks = ", ".join("?" * len(columns))
         for batch in _batches(rows):
             with registry.database.write() as tx:
-                tx.many(f"INSERT INTO {table} ({names}) VALUES ({marks})", batch)
+                _insert(tx, table, columns, batch)
+
+
+def _insert(tx: Transaction, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    names = ", ".join(columns)
+    if isinstance(tx, WritingTransaction):
+        with tx.session.connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        tx.many(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
 
 
 def _batches(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:

@@ -1,6 +1,7 @@
 """A search finds the same rows in the same order wherever it starts."""
 
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ def run(connection, noun, node, order, lead=None):
     condition, parameters = compile_filter(node, noun)
     statement = SEARCHES[noun]
     if lead:
-        statement = statement.replace(" FROM ", f" FROM {lead.tables}", 1) + f" AND {lead.condition}"
+        statement = re.sub(" FROM .* WHERE ", lambda _: f" FROM {lead.tables} WHERE {lead.condition} AND ", statement)
         parameters = {**parameters, **lead.parameters}
     statement = statement.format(keys="".join(f", {key}" for key in order.key_columns_sql))
     return connection.execute(

@@ -37,12 +37,12 @@ def walk(connection, noun, orders, size, filter_text=None):
     order = compile_order(orders, noun, node)
     condition, parameters = compile_filter(node, noun)
     binding = pages.bind(noun, node, orders)
-    statement = SEARCHES[noun].format(keys="".join(f", {key}" for key in order.key_columns_sql))
+    columns, tables = SEARCHES[noun].removeprefix("SELECT ").split("{keys} ")
     found, after, key = [], "TRUE", {}
     while True:
         rows = connection.execute(
-            f"{statement} AND {condition} AND {after} ORDER BY {order.order_by_sql} LIMIT {size}",
-            {**parameters, **order.parameters, **key},
+            order.page(columns, 1, f"{tables} AND {condition} AND {after}"),
+            {**parameters, **order.parameters, **key, "limit": size},
         ).fetchall()
         found += [row[0] for row in rows]
         if len(rows) < size:

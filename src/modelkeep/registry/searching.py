@@ -18,8 +18,8 @@ from modelkeep.storage.ordering import CompiledOrder, compile_order
 
 T = TypeVar("T")
 
-# tx, condition, order by, key columns, parameters (with `limit`), tables to start from -> rows, each with its sort key
-Rows = Callable[[Transaction, str, str, list[str], dict[str, Any], str], list[tuple[T, list[Any]]]]
+# tx, tables, condition, order, parameters (with `limit`) -> rows, each with its sort key
+Rows = Callable[[Transaction, str, str, CompiledOrder, dict[str, Any]], list[tuple[T, list[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,15 @@ def page(
         condition += f" AND ({scope})"
         parameters.update(scope_parameters or {})
     lead = leads.choose(tx, noun, found.node, found.offers, order, size, scope, scope_parameters or {})
-    if lead is not None:
-        condition = f"{lead.condition} AND {condition}"
-        parameters.update(lead.parameters)
-        order = lead.order
+    condition = f"{lead.condition} AND {condition}"
+    parameters.update(lead.parameters)
+    order = lead.order
     binding = pages.bind(noun, found.node, found.orders, scope, sorted((scope_parameters or {}).items()), datasets)
     if page_token:
         after, key_parameters = order.after(pages.decode(page_token, binding))
         condition += f" AND ({after})"
         parameters.update(key_parameters)
-    keyed = rows(tx, condition, order.order_by_sql, order.key_columns_sql, parameters, lead.tables if lead else "")
+    keyed = rows(tx, lead.tables, condition, order, parameters)
     token = pages.encode(keyed[size - 1][1], binding) if len(keyed) > size else None
     return Page([item for item, _ in keyed[:size]], token)
 

@@ -249,13 +249,12 @@ def usage_of_models(tx: Transaction, limit: int) -> list[ModelUsage]:
         ), held (model_id, digest) AS (
             SELECT DISTINCT o.model_id, f.digest
             FROM manifests_of o JOIN manifest_files f ON f.manifest_id = o.manifest_id
-        ), holders (digest, models) AS (
-            SELECT digest, count(*) FROM held GROUP BY digest
+        ), counted (model_id, digest, models) AS (
+            SELECT model_id, digest, count(*) OVER (PARTITION BY digest) FROM held
         )
         SELECT m.id, m.name, m.deleted_timestamp IS NOT NULL, count(*), CAST(sum(b.size) AS bigint),
-            CAST(coalesce(sum(b.size) FILTER (WHERE o.models > 1), 0) AS bigint)
-        FROM held h JOIN holders o ON o.digest = h.digest JOIN blobs b ON b.digest = h.digest
-            JOIN models m ON m.id = h.model_id
+            CAST(coalesce(sum(b.size) FILTER (WHERE h.models > 1), 0) AS bigint)
+        FROM counted h JOIN blobs b ON b.digest = h.digest JOIN models m ON m.id = h.model_id
         GROUP BY m.id ORDER BY sum(b.size) DESC, m.id LIMIT :limit
         """,
         {"limit": limit},

@@ -24,8 +24,6 @@ from modelkeep.storage.translations import translate
 
 OLDEST_SERVER = 15
 CONNECT_SECONDS = 5
-# Statements here are short, and the planner cannot tell that of a recursive one: compiling the newest versions of a model
-# took 150 ms, and running it takes 1.
 # How long a transaction waits for a lock, above all for the turn to write; how long a statement may take; and how long
 # a transaction may stay open between two of them, so that a process that was stopped cannot keep the turn for ever.
 LOCK_SECONDS = 5
@@ -35,9 +33,23 @@ _PREPARE_AFTER = 3
 _PREPARED_STATEMENTS = 500
 _TAKE_SECONDS = 5.0
 
-# Compiling a plan takes longer than any statement here runs: with it a model and its latest versions took 0.2 s.
+# Each statement is written for one way to go about it, as SQLite does without statistics: the tables in their order, an
+# index to each row. PostgreSQL would decide by its statistics, which a new database lacks and no database has of what a
+# recursion finds: it read all versions to find the newest three of a model. It also would plan anew for each set of values,
+# which takes longer than any statement here runs; as does compiling the plan.
+_PLANNING = """
+    SET plan_cache_mode = force_generic_plan;
+    SET join_collapse_limit = 1;
+    SET from_collapse_limit = 1;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_memoize = off;
+    SET jit = off
+"""
 _SETTINGS = f"""
-    SET jit = off;
+    {_PLANNING};
     SET lock_timeout = '{LOCK_SECONDS}s';
     SET statement_timeout = '{STATEMENT_SECONDS}s';
     SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s';

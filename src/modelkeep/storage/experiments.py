@@ -8,6 +8,7 @@ from typing import Any
 from modelkeep.domain import experiments, lifecycle
 from modelkeep.domain.experiments import Experiment
 from modelkeep.storage.database import Row, Transaction
+from modelkeep.storage.ordering import CompiledOrder
 
 COLUMNS = """
     e.id, e.name, e.artifact_location, e.lifecycle_stage, e.creation_time, e.last_update_time,
@@ -107,12 +108,13 @@ def seen_in(view: str) -> str:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
+    tx: Transaction, tables: str, condition: str, order: CompiledOrder, parameters: dict[str, Any]
 ) -> list[tuple[Experiment, list[Any]]]:
-    """Experiments that meet a condition, in order, each with its keyset key; `parameters` holds `limit`."""
-    extra = "".join(f", {key}" for key in keys)
-    rows = tx.all(
-        f"SELECT {COLUMNS}{extra} FROM {lead}experiments e WHERE {condition} ORDER BY {order_by} LIMIT :limit",
-        parameters,
-    )
+    """Experiments that meet a condition, in order, each with its keyset key; `parameters` holds `limit`.
+
+    Args:
+        tables: what is searched and what leads there: see `storage.leads`.
+        parameters: those of the condition and the order, and `limit`.
+    """
+    rows = tx.all(order.page(COLUMNS, _WIDTH, f"FROM {tables} WHERE {condition}"), parameters)
     return [(from_row(row), list(row[_WIDTH:])) for row in rows]

@@ -223,7 +223,8 @@ def _exists(linked: Linked, leaf: Comparison, compilation: _Compilation) -> str:
             compared = f"(t.is_nan = 1 OR {compared})" if differs else f"t.is_nan = 0 AND {compared}"
         condition += f" AND {compared}"
     negation = "NOT " if leaf.operator == "IS NULL" else ""
-    return f"({negation}EXISTS (SELECT 1 FROM {linked.tables} WHERE {condition}))"
+    # Without OFFSET 0 PostgreSQL may make it a join and begin with it.
+    return f"({negation}EXISTS (SELECT 1 FROM {linked.tables} WHERE {condition}/*postgres OFFSET 0*/))"
 
 
 def _compare(sql: str, leaf: Comparison, compilation: _Compilation) -> str:

@@ -16,6 +16,7 @@ from modelkeep.domain.filters import And, Comparison, Node, Not, Or, Scalar
 from modelkeep.domain.searching import ATTRIBUTE, DATASET, METRIC, PARAM, TAG
 from modelkeep.domain.stages import NONE
 from modelkeep.domain.versions import READY
+from modelkeep.storage import joins
 from modelkeep.storage.database import Transaction
 from modelkeep.storage.filters import Parameters, beginning, pinned_name
 from modelkeep.storage.ordering import CompiledOrder
@@ -76,6 +77,14 @@ _IDS = {
 }
 
 
+# What a statement calls the table of each noun, and the table that each of its rows needs.
+_NAMES = {"models": "m", "versions": "v", "experiments": "e", "runs": "r", "logged_models": "l"}
+_NEEDED = {
+    "versions": ("models", "m", "m.id = v.model_id"),
+    "runs": ("experiments", "e", "e.id = r.experiment_id"),
+}
+
+
 def _texts(table: str, *ids: str, **more: Any) -> Source:
     return Source(f"{table} t", ids, "substr(t.value, 1, 128)", is_cut=True, **more)
 
@@ -84,8 +93,9 @@ def _own(table: str, ids: tuple[str, ...], value: str, condition: str = _LIVE, *
     return Source(f"{table} t", ids, value, condition, has_key=False, **more)
 
 
-_DATASETS = "datasets t CROSS JOIN run_datasets i"
 _READ = "i.dataset_id = t.id"
+_DATASETS = f"datasets t CROSS JOIN {joins.each('run_datasets', 'i', _READ)}"
+_VERSIONS_OF_RUN = f"CROSS JOIN {joins.each('versions', 'u', _OF_RUN)}"
 _SOURCES = {
     ("models", TAG): _texts("model_tags", "t.model_id"),
     ("models", "alias"): Source("aliases t", ("t.model_id",), "t.alias", has_key=False, is_single=False, is_whole=True),
@@ -112,12 +122,16 @@ _SOURCES = {
         sorted_by=_UPDATED,
         sorted_as="t.last_updated_timestamp",
     ),
-    ("versions", METRIC): Source("latest_metrics t CROSS JOIN versions u", _VERSIONS_OF, condition=_OF_RUN),
+    ("versions", METRIC): Source(f"latest_metrics t {_VERSIONS_OF_RUN}", _VERSIONS_OF, condition=_OF_RUN),
     ("versions", PARAM): replace(
-        _texts("params", *_VERSIONS_OF, condition=_OF_RUN), tables="params t CROSS JOIN versions u"
+        _texts("params", *_VERSIONS_OF, condition=_OF_RUN), tables=f"params t {_VERSIONS_OF_RUN}"
     ),
     ("versions", "name"): Source(
-        "models t CROSS JOIN versions u", _VERSIONS_OF, "t.name", f"{_LIVE} AND u.model_id = t.id", has_key=False
+        f"models t CROSS JOIN {joins.each('versions', 'u', 'u.model_id = t.id')}",
+        _VERSIONS_OF,
+        "t.name",
+        f"{_LIVE} AND u.model_id = t.id",
+        has_key=False,
     ),
     ("versions", "run_id"): _own("versions", _OF_VERSION, "t.run_id", "t.run_id IS NOT NULL"),
     ("versions", "current_stage"): _own(
@@ -211,8 +225,8 @@ class Lead:
     """What a statement starts from.
 
     Attributes:
-        tables: what stands before the table that is searched, ending in a CROSS JOIN.
-        condition: ties those tables to it.
+        tables: those between FROM and WHERE.
+        condition: ties them to one another, as far as their joins don't.
         order: the order, in the lead's own columns where it has them.
     """
 
@@ -361,27 +375,29 @@ def choose(
     size: int,
     scope: str,
     scope_parameters: Mapping[str, Any],
-) -> Lead | None:
-    """Where to start a search, or None to walk its rows in their order.
+) -> Lead:
+    """Where to start a search.
 
     Args:
         offered: from `offers`.
         size: how many rows are wanted.
         scope: a further condition of the search, with `scope_parameters`.
     """
-    if not offered:
-        return None
     name = pinned_name(node) if noun == "versions" else None
+    everything = _of_model(name, order) if name is not None else Lead(_tables(noun, order), "TRUE", {}, order)
+    if not offered:
+        return everything
     in_order = [offer for offer in offered if len(offer) == 1 and offer[0].follows(order)]
     if in_order and name is None and len(offered) == 1:
-        return walking(noun, in_order[0][0], order)
+        return walking(noun, in_order[0][0], order) or everything
     best, fewest = _fewest(tx, offered)
     if best is None:
-        return walking(noun, in_order[0][0], order) if in_order and name is None else None
+        found = walking(noun, in_order[0][0], order) if in_order and name is None else None
+        return found or everything
     if best in in_order and name is None:
-        return walking(noun, best[0], order)
+        return walking(noun, best[0], order) or everything
     if fewest > _AT_ONCE and _is_dense(tx, noun, name, fewest, size, scope, scope_parameters):
-        return None
+        return everything
     return fetching(noun, best, order)
 
 
@@ -447,15 +463,44 @@ _EVERYTHING = {
 }
 
 
+def _tables(noun: str, order: CompiledOrder) -> str:
+    own = f"{noun} {_NAMES[noun]}"
+    if noun not in _NEEDED:
+        return own
+    table, name, condition = _NEEDED[noun]
+    if order.columns[0].sql.startswith(f"{name}."):
+        return f"{own} JOIN {table} {name} ON {condition}"
+    return f"{own} {joins.following(table, name, condition)}"
+
+
+def _of_model(name: str, order: CompiledOrder) -> Lead:
+    """Every version of a model, which the filter names too."""
+    condition = "v.model_id = (SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NULL)"
+    if order.columns[0].sql == _UPDATED:
+        # PostgreSQL expects few versions of a model, and would sort them. Of those within bounds that it does not know it
+        # expects so few that only the index on updates will do.
+        condition += f" AND {_UPDATED} BETWEEN :earliest AND :latest"
+    parameters: Parameters = {"name": name, "earliest": -(2**63), "latest": 2**63 - 1}
+    return Lead(_tables("versions", order), f"/*sqlite*/TRUE/*postgres {condition}*/", parameters, order)
+
+
 def walking(noun: str, rows: _Rows, order: CompiledOrder) -> Lead | None:
     """Walk the rows of an index in their order; None when that is the search's own index."""
     source = rows.source
     if source.sorted_as is None:
         return None
-    same = " AND ".join(f"{own} = {id}" for own, id in zip(_IDS[noun], source.ids, strict=True))
     assert source.sorted_by is not None
     renamed = order.renamed(source.sorted_by, source.sorted_as)
-    return Lead(f"{source.tables} CROSS JOIN ", f"{rows.condition} AND {same}", rows.parameters, renamed)
+    tables, tied = _led_to(noun, source.ids)
+    return Lead(f"{source.tables} {tables}", f"{rows.condition} AND {tied}", rows.parameters, renamed)
+
+
+def _led_to(noun: str, ids: Sequence[str]) -> tuple[str, str]:
+    """What follows the tables of a lead, and the conditions that tie it to them."""
+    same = " AND ".join(f"{own} = {id}" for own, id in zip(_IDS[noun], ids, strict=True))
+    following = [(noun, _NAMES[noun], same), *([_NEEDED[noun]] if noun in _NEEDED else [])]
+    tables = " ".join(f"CROSS JOIN {joins.each(*one)}" for one in following)
+    return tables, " AND ".join(condition for _, _, condition in following)
 
 
 def fetching(noun: str, offer: Offer, order: CompiledOrder) -> Lead:
@@ -473,5 +518,5 @@ def fetching(noun: str, offer: Offer, order: CompiledOrder) -> Lead:
         found = f"SELECT DISTINCT {', '.join(names)} FROM ({every}) AS every"
     else:
         found = parts[0] if offer[0].source.is_single else parts[0].replace("SELECT", "SELECT DISTINCT", 1)
-    same = " AND ".join(f"{own} = found.{name}" for own, name in zip(_IDS[noun], names, strict=True))
-    return Lead(f"({found}) AS found CROSS JOIN ", same, parameters, order)
+    tables, tied = _led_to(noun, [f"found.{name}" for name in names])
+    return Lead(f"({found}) AS found {tables}", tied, parameters, order)

@@ -10,6 +10,7 @@ from modelkeep.domain import logged_models
 from modelkeep.domain.logged_models import LoggedModel
 from modelkeep.domain.metrics import Metric, Point
 from modelkeep.storage.database import Transaction
+from modelkeep.storage.ordering import CompiledOrder
 
 # Logged model, name and digest of the data set it was measured on (empty for none), and the point.
 Measured = tuple[str, str, str, Point]
@@ -191,16 +192,16 @@ def scope(experiment_ids: list[int]) -> tuple[str, dict[str, Any]]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
+    tx: Transaction, tables: str, condition: str, order: CompiledOrder, parameters: dict[str, Any]
 ) -> list[tuple[LoggedModel, list[Any]]]:
-    """Live logged models that meet a condition, in order and without their data, each with its keyset key."""
-    extra = "".join(f", {key}" for key in keys)
+    """Live logged models that meet a condition, in order and without their data, each with its keyset key.
+
+    Args:
+        tables: what is searched and what leads there: see `storage.leads`.
+        parameters: those of the condition and the order, and `limit`.
+    """
     rows = tx.all(
-        f"""
-        SELECT {COLUMNS}{extra} FROM {lead}logged_models l
-        WHERE l.deleted_timestamp IS NULL AND {condition} ORDER BY {order_by} LIMIT :limit
-        """,
-        parameters,
+        order.page(COLUMNS, _WIDTH, f"FROM {tables} WHERE l.deleted_timestamp IS NULL AND {condition}"), parameters
     )
     return [(LoggedModel(*row[:_WIDTH]), list(row[_WIDTH:])) for row in rows]
 

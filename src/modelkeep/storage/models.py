@@ -10,12 +10,14 @@ from modelkeep.domain import models
 from modelkeep.domain.models import Model
 from modelkeep.storage import versions
 from modelkeep.storage.database import Row, Transaction
+from modelkeep.storage.ordering import CompiledOrder
 
 COLUMNS = """
     m.id, m.name, m.description, m.user_id, m.creation_timestamp, m.last_updated_timestamp, m.deleted_timestamp,
     (SELECT json_group_array(json_array(t.key, t.value) /*postgres ORDER BY t.key*/) FROM model_tags t WHERE t.model_id = m.id),
     (SELECT json_group_array(json_array(a.alias, a.number) /*postgres ORDER BY a.alias*/) FROM aliases a WHERE a.model_id = m.id)
 """
+_WIDTH = 9
 
 
 def from_row(row: Row) -> Model:
@@ -138,15 +140,15 @@ def with_latest_versions(tx: Transaction, found: list[Model]) -> list[Model]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
+    tx: Transaction, tables: str, condition: str, order: CompiledOrder, parameters: dict[str, Any]
 ) -> list[tuple[Model, list[Any]]]:
-    """Live models that meet a condition, in order, each with its keyset key; `parameters` holds `limit`."""
-    extra = "".join(f", {key}" for key in keys)
+    """Live models that meet a condition, in order, each with its keyset key; `parameters` holds `limit`.
+
+    Args:
+        tables: what is searched and what leads there: see `storage.leads`.
+        parameters: those of the condition and the order, and `limit`.
+    """
     rows = tx.all(
-        f"""
-        SELECT {COLUMNS}{extra} FROM {lead}models m
-        WHERE m.deleted_timestamp IS NULL AND {condition} ORDER BY {order_by} LIMIT :limit
-        """,
-        parameters,
+        order.page(COLUMNS, _WIDTH, f"FROM {tables} WHERE m.deleted_timestamp IS NULL AND {condition}"), parameters
     )
-    return [(from_row(row), list(row[9:])) for row in rows]
+    return [(from_row(row), list(row[_WIDTH:])) for row in rows]

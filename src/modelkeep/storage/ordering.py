@@ -17,13 +17,18 @@ from modelkeep.storage.filters import Linked, Parameters, locate, pinned_name
 
 # A tag may hold 100,000 characters, but a page token must fit into a URL: longer texts sort by their beginning.
 SORTED_CHARACTERS = 256
+# Those that a search may be walked by.
+_TIMES = {"last_updated_timestamp", "creation_time", "creation_timestamp", "start_time"}
 
 Key = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
 class SortColumn:
-    """One column of a sort key. `selected` is how the SELECT names it, `sql` how a condition must."""
+    """One column of a sort key. `selected` is how the SELECT names it, `sql` how a condition must.
+
+    Of a time few rows have the same.
+    """
 
     sql: str
     selected: str
@@ -31,6 +36,7 @@ class SortColumn:
     ascending: bool
     nullable: bool
     is_text: bool
+    is_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,35 @@ class CompiledOrder:
     @property
     def order_by_sql(self) -> str:
         """The terms after ORDER BY."""
-        return ", ".join(_term(column) for column in self.columns)
+        return ", ".join(_term(column, column.sorted_as) for column in self.columns)
 
     @property
     def key_columns_sql(self) -> list[str]:
         """What to select at the end of each row: its sort key."""
         return [column.selected for column in self.columns]
+
+    def page(self, columns: str, width: int, rows: str) -> str:
+        """A statement for the first `:limit` rows.
+
+        Args:
+            columns: what is selected before the sort key, `width` columns.
+            rows: the statement from FROM to before ORDER BY.
+        """
+        selected = f"SELECT {', '.join([columns, *self.key_columns_sql])} {rows}"
+        every = f"{selected} ORDER BY {self.order_by_sql} LIMIT :limit"
+        if self._has_one_direction or not self.columns[0].is_time:
+            return every
+        # An index has the rows by their time alone. PostgreSQL may prefer to sort them all when it expects few.
+        places = ", ".join(_term(column, str(width + 1 + index)) for index, column in enumerate(self.columns))
+        return (
+            f"/*postgres SELECT * FROM (*/{selected} ORDER BY /*sqlite*/{self.order_by_sql} LIMIT :limit"
+            f"/*postgres {_term(self.columns[0], self.columns[0].sorted_as)} FETCH FIRST (:limit) ROWS WITH TIES) AS page "
+            f"ORDER BY {places} LIMIT :limit*/"
+        )
+
+    @property
+    def _has_one_direction(self) -> bool:
+        return not any(column.nullable for column in self.columns) and len({c.ascending for c in self.columns}) == 1
 
     def renamed(self, before: str, after: str) -> CompiledOrder:
         """The same order, where one column is known by another name."""
@@ -67,14 +96,14 @@ class CompiledOrder:
         if len(key) != len(self.columns) or not all(map(_fits, self.columns, key)):
             raise Invalid("Parameter 'page_token' does not fit this search. Leave it out to start again.")
         parameters: Parameters = {f"k{index}": value for index, value in enumerate(key) if value is not None}
-        if not any(column.nullable for column in self.columns) and len({c.ascending for c in self.columns}) == 1:
+        if self._has_one_direction:
             return _after_together(self.columns), parameters
         return _after(self.columns, key), parameters
 
 
-def _term(column: SortColumn) -> str:
+def _term(column: SortColumn, name: str) -> str:
     direction = "ASC" if column.ascending else "DESC"
-    return f"{column.sorted_as} {direction}{' NULLS LAST' if column.nullable else ''}"
+    return f"{name} {direction}{' NULLS LAST' if column.nullable else ''}"
 
 
 def _fits(column: SortColumn, value: Key) -> bool:
@@ -133,7 +162,8 @@ def _columns(order: Order, noun: str, parameters: Parameters, index: int) -> lis
     term = vocabulary.attributes[order.key] if order.kind == ATTRIBUTE else vocabulary.kinds[order.kind]
     is_text = term.type == TEXT
     if not isinstance(place, Linked):
-        return [SortColumn(place.sql, place.sql, place.sql, order.ascending, place.nullable, is_text)]
+        is_time = order.key in _TIMES
+        return [SortColumn(place.sql, place.sql, place.sql, order.ascending, place.nullable, is_text, is_time)]
     source = _source(place, order, parameters)
     value = f"substr({place.value}, 1, {SORTED_CHARACTERS})" if is_text else place.value
     found = _computed(f"(SELECT {value} {source})", index, order.ascending, nullable=True, is_text=is_text)

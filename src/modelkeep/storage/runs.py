@@ -19,6 +19,7 @@ from modelkeep.domain.runs import Run
 from modelkeep.domain.tags import Tag
 from modelkeep.storage import bulk
 from modelkeep.storage.database import Transaction
+from modelkeep.storage.ordering import CompiledOrder
 
 COLUMNS = """
     r.id, r.experiment_id, r.name, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri,
@@ -189,11 +190,13 @@ def scope(experiment_ids: list[int], view: str) -> tuple[str, dict[str, Any]]:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
+    tx: Transaction, tables: str, condition: str, order: CompiledOrder, parameters: dict[str, Any]
 ) -> list[tuple[Run, list[Any]]]:
-    """Runs that meet a condition, in order and without what they logged, each with its keyset key."""
-    extra = "".join(f", {key}" for key in keys)
-    rows = tx.all(
-        f"SELECT {COLUMNS}{extra} FROM {lead}{_FROM} WHERE {condition} ORDER BY {order_by} LIMIT :limit", parameters
-    )
+    """Runs that meet a condition, in order and without what they logged, each with its keyset key.
+
+    Args:
+        tables: what is searched and what leads there: see `storage.leads`.
+        parameters: those of the condition and the order, and `limit`.
+    """
+    rows = tx.all(order.page(COLUMNS, _WIDTH, f"FROM {tables} WHERE {condition}"), parameters)
     return [(Run(*row[:_WIDTH]), list(row[_WIDTH:])) for row in rows]

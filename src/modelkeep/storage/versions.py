@@ -9,7 +9,9 @@ import msgspec
 from modelkeep.domain import versions
 from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.domain.versions import Version
+from modelkeep.storage import joins
 from modelkeep.storage.database import Row, Transaction
+from modelkeep.storage.ordering import CompiledOrder
 
 # SQLite reads tags and aliases in the order of their keys, as they lie in the table, and would sort them again if told.
 COLUMNS = """
@@ -21,7 +23,13 @@ COLUMNS = """
     (SELECT json_group_array(a.alias /*postgres ORDER BY a.alias*/) FROM aliases a WHERE a.model_id = v.model_id AND a.number = v.number)
 """
 _LIVE = "m.deleted_timestamp IS NULL AND v.deleted_timestamp IS NULL"
+_OF_NUMBER = "v.model_id = m.id AND v.number = :number"
+_OF_ALIAS = "b.model_id = m.id AND b.alias = :alias"
 _WIDTH = 19
+_NEWEST_IN_EACH = """(SELECT {} FROM versions s
+                    WHERE s.model_id = {} AND s.deleted_timestamp IS NULL{}
+                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)"""
+_BEFORE = " AND s.current_stage < n.stage"
 _MOVE = """
     UPDATE versions SET current_stage = ?, promoted_timestamp = ?, last_updated_timestamp = ?
     WHERE model_id = ? AND number = ?
@@ -42,8 +50,8 @@ def find(tx: Transaction, name: str, number: int) -> Version | None:
     """The live version of a live model, or None."""
     row = tx.one(
         f"""
-        SELECT {COLUMNS} FROM models m JOIN versions v ON v.model_id = m.id
-        WHERE m.name = :name AND v.number = :number AND {_LIVE}
+        SELECT {COLUMNS} FROM models m CROSS JOIN {joins.each("versions", "v", _OF_NUMBER)}
+        WHERE m.name = :name AND {_OF_NUMBER} AND {_LIVE}
         """,
         {"name": name, "number": number},
     )
@@ -60,14 +68,11 @@ def get(tx: Transaction, name: str, number: int) -> Version:
 
 def find_by_alias(tx: Transaction, name: str, alias: str) -> Version | None:
     """The version that an alias of a live model points to, or None."""
-    # As a join PostgreSQL may read every version of the model first, while it has no statistics.
     row = tx.one(
         f"""
-        SELECT {COLUMNS} FROM models m JOIN versions v ON v.model_id = m.id
-        WHERE m.name = :name AND {_LIVE} AND v.number = (
-            SELECT b.number FROM aliases b WHERE b.alias = :alias
-                AND b.model_id = (SELECT o.id FROM models o WHERE o.name = :name AND o.deleted_timestamp IS NULL)
-        )
+        SELECT {COLUMNS} FROM models m CROSS JOIN {joins.each("aliases", "b", _OF_ALIAS)}
+        CROSS JOIN {joins.each("versions", "v", "v.model_id = m.id AND v.number = b.number")}
+        WHERE m.name = :name AND {_OF_ALIAS} AND v.model_id = m.id AND v.number = b.number AND {_LIVE}
         """,
         {"name": name, "alias": alias},
     )
@@ -101,34 +106,28 @@ def find_deleted(tx: Transaction, model_id: int, number: int) -> Version | None:
 def latest(tx: Transaction, model_ids: list[int]) -> list[Version]:
     """The newest live version of every stage, of each of the models.
 
-    Steps from stage to stage in the index instead of reading every version, so the cost does not grow with them. Both
-    subqueries order by the stage although its newest number is all they need: it ties them to that index.
+    Steps from stage to stage in the index instead of reading every version, so the cost does not grow with them. The
+    subqueries order by the stage although its newest number is all they need: it ties them to that index. PostgreSQL has
+    one of them for both columns.
     """
     rows = tx.all(
         f"""
         WITH RECURSIVE newest (model_id, stage, number) AS (
-            SELECT ids.value,
-                (SELECT s.current_stage FROM versions s
-                    WHERE s.model_id = ids.value AND s.deleted_timestamp IS NULL
-                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1),
-                (SELECT s.number FROM versions s
-                    WHERE s.model_id = ids.value AND s.deleted_timestamp IS NULL
-                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)
-            FROM /*sqlite*/json_each(:model_ids) AS ids/*postgres
-                (SELECT cast(json_array_elements_text(cast(:model_ids AS json)) AS bigint) AS value) AS ids*/
+            SELECT ids.value, /*sqlite*/{_NEWEST_IN_EACH.format("s.current_stage", "ids.value", "")},
+                {_NEWEST_IN_EACH.format("s.number", "ids.value", "")}
+            FROM json_each(:model_ids) AS ids/*postgres s.current_stage, s.number
+            FROM (SELECT cast(json_array_elements_text(cast(:model_ids AS json)) AS bigint) AS value) AS ids
+            CROSS JOIN LATERAL {_NEWEST_IN_EACH.format("s.current_stage, s.number", "ids.value", "")} AS s*/
             UNION ALL
-            SELECT n.model_id,
-                (SELECT s.current_stage FROM versions s
-                    WHERE s.model_id = n.model_id AND s.current_stage < n.stage AND s.deleted_timestamp IS NULL
-                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1),
-                (SELECT s.number FROM versions s
-                    WHERE s.model_id = n.model_id AND s.current_stage < n.stage AND s.deleted_timestamp IS NULL
-                    ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)
-            FROM newest n WHERE n.stage IS NOT NULL
+            SELECT n.model_id, /*sqlite*/{_NEWEST_IN_EACH.format("s.current_stage", "n.model_id", _BEFORE)},
+                {_NEWEST_IN_EACH.format("s.number", "n.model_id", _BEFORE)}
+            FROM newest n WHERE n.stage IS NOT NULL/*postgres s.current_stage, s.number
+            FROM newest n CROSS JOIN LATERAL {_NEWEST_IN_EACH.format("s.current_stage, s.number", "n.model_id", _BEFORE)} AS s*/
         )
         SELECT {COLUMNS} FROM newest n
-        JOIN models m ON m.id = n.model_id
-        JOIN versions v ON v.model_id = n.model_id AND v.number = n.number
+        CROSS JOIN {joins.each("versions", "v", "v.model_id = n.model_id AND v.number = n.number")}
+        CROSS JOIN {joins.each("models", "m", "m.id = v.model_id")}
+        WHERE v.model_id = n.model_id AND v.number = n.number AND m.id = v.model_id
         /*postgres ORDER BY n.model_id, n.stage DESC*/
         """,
         {"model_ids": msgspec.json.encode(model_ids).decode()},
@@ -233,28 +232,25 @@ def delete_tag(tx: Transaction, model_id: int, number: int, key: str) -> bool:
 
 
 def page(
-    tx: Transaction, condition: str, order_by: str, keys: list[str], parameters: dict[str, Any], lead: str = ""
+    tx: Transaction, tables: str, condition: str, order: CompiledOrder, parameters: dict[str, Any]
 ) -> list[tuple[Version, list[Any]]]:
     """Live versions of live models that meet a condition, in order, each with its keyset key.
 
     Args:
-        lead: tables to start from, which the condition ties to `versions v`: see `storage.leads`.
+        tables: what is searched and what leads there: see `storage.leads`.
+        parameters: those of the condition and the order, and `limit`.
     """
-    extra = "".join(f", {key}" for key in keys)
-    rows = tx.all(
-        f"""
-        SELECT {COLUMNS}{extra} FROM {lead}versions v JOIN models m ON m.id = v.model_id
-        WHERE {_LIVE} AND {condition} ORDER BY {order_by} LIMIT :limit
-        """,
-        parameters,
-    )
+    rows = tx.all(order.page(COLUMNS, _WIDTH, f"FROM {tables} WHERE {_LIVE} AND {condition}"), parameters)
     return [(from_row(row), list(row[_WIDTH:])) for row in rows]
 
 
 def get_owner(tx: Transaction, name: str, number: int) -> int:
     """The id of the live model that has this live version, or NotFound."""
     row = tx.one(
-        f"SELECT m.id FROM models m JOIN versions v ON v.model_id = m.id WHERE m.name = :name AND v.number = :number AND {_LIVE}",
+        f"""
+        SELECT m.id FROM models m CROSS JOIN {joins.each("versions", "v", _OF_NUMBER)}
+        WHERE m.name = :name AND {_OF_NUMBER} AND {_LIVE}
+        """,
         {"name": name, "number": number},
     )
     if row is None:
