@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import fill, load, report, servers, transfers, wrk
+from bench import fill, load, report, sdk, servers, transfers, wrk
 from bench.cases import CASES, POSTGRES_CASES, Case, Requests
 from tests.support.postgres import Cluster, cluster
 
@@ -70,7 +70,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2, help="of each server (default 2)")
     parser.add_argument("--case", action="append", choices=[c.name for c in CASES], help="only this one; repeatable")
     parser.add_argument("--files", action="store_true", help="transfers of files, also with --case; alone: only they")
-    parser.add_argument("--postgres", action="store_true", help="both servers on one PostgreSQL, no files")
+    parser.add_argument("--sdk", action="store_true", help="the SDK, also with --case; alone: only it")
+    parser.add_argument("--postgres", action="store_true", help="both servers on one PostgreSQL, no files, no SDK")
     parser.add_argument("--only", choices=["ours", "theirs"], help="run one side; no ratios")
     parser.add_argument("--quick", action="store_true", help="smoke run: short, judges errors but not thresholds")
     parser.add_argument("--ours", choices=servers.COMMANDS, default="modelkeep", help="the server that is judged")
@@ -80,7 +81,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.seconds = options.seconds or (0.5 if options.quick else 4.0)
     options.warm_up = (0.2 if options.quick else 1.0) if options.warm_up is None else options.warm_up
     options.versions, options.small_models = (110, 110) if options.quick else (300, 150)
-    whole = not (options.quick or options.case or options.files or options.only) and options.ours == "modelkeep"
+    options.everything = not (options.case or options.files or options.sdk)
+    whole = options.everything and not (options.quick or options.only) and options.ours == "modelkeep"
     if options.output is None and whole:
         options.output = Path("docs/benchmarks-postgresql.md" if options.postgres else "docs/benchmarks.md")
     return options
@@ -88,7 +90,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def about(options: argparse.Namespace) -> str:
     database = "databases of one PostgreSQL server with fsync on" if options.postgres else "SQLite"
-    return ABOUT.format(database=database, **vars(options)).replace("\n", " ")
+    return ABOUT.format(database=database, gets=sdk.WHOLE.gets, **vars(options)).replace("\n", " ")
 
 
 ABOUT = """\
@@ -104,7 +106,11 @@ its files. Files go up and down in turns with what they are measured against, on
 medians of five, `os.sync` before each; sha256 of the bytes in memory, dd with `bs=1M conv=fsync`. Every version
 with files, and every one without that it is compared with, comes from a run of its own, whose files were uploaded before. Before a read is measured, the answers of the two servers are compared. Memory is the sum of the
 resident memory of all processes, idle after the load; with `--processes 1` Modelkeep is started again on
-the data of the load and asked every read once."""
+the data of the load and asked every read once. SDKs are used by processes that are warm, in turns, medians of five: a
+scaler and a logistic regression with a signature, logged in a run and registered, where MLflow finds out the requirements
+in a process of its own unless they are given; get_model_version is the median of {gets} calls. Imports and `--version` are
+whole processes. Installed sizes are of a wheel in an empty environment, and for MLflow of what is in this one. Bytes sent
+are counted by a relay between client and server."""
 
 
 @dataclass
@@ -124,9 +130,8 @@ class Side:
 
 def measure(options: argparse.Namespace) -> report.Report:
     names = (TITLES[options.ours], TITLES[options.theirs] if options.theirs != options.ours else "the same again")
-    alone = options.files and not options.case
     known = POSTGRES_CASES if options.postgres else CASES
-    cases = [] if alone else [case for case in known if not options.case or case.name in options.case]
+    cases = [case for case in known if options.everything or case.name in (options.case or [])]
     with contextlib.ExitStack() as stack:
         folders = {
             place: stack.enter_context(servers.folder_for(getattr(options, place)))
@@ -141,19 +146,29 @@ def measure(options: argparse.Namespace) -> report.Report:
         }
         rows = [_row(case, sides, options) for case in cases]
         figures = _figures(sides, None if options.postgres else 1.0)
-        ratios, of_files = _files(sides, options)
+        ratios, others = _files_and_sdk(sides, options)
         running.close()
         if options.ours == "modelkeep" and "ours" in sides and not options.postgres:
             figures = _with_one_process(figures, folders["ours"], sides["ours"].content)
-    return report.Report(names, rows, [*figures, *of_files], ratios)
+    return report.Report(names, rows, [*figures, *others], ratios)
 
 
-def _files(sides: dict[str, Side], options: argparse.Namespace) -> tuple[list[report.Ratio], list[report.Figure]]:
-    if "ours" not in sides or options.postgres or (options.case and not options.files):
-        return [], []
-    theirs = sides["theirs"].server if "theirs" in sides else None
-    size = transfers.QUICK if options.quick else transfers.WHOLE
-    return transfers.measure(sides["ours"].server, theirs, size)
+def _files_and_sdk(
+    sides: dict[str, Side], options: argparse.Namespace
+) -> tuple[list[report.Ratio], list[report.Figure]]:
+    ratios: list[report.Ratio] = []
+    figures: list[report.Figure] = []
+    if "ours" not in sides or options.postgres:
+        return ratios, figures
+    ours, theirs = sides["ours"].server, sides["theirs"].server if "theirs" in sides else None
+    # The SDK is ours, and so must be its server.
+    is_sdk_measured = (options.sdk or options.everything) and ours.kind == "modelkeep"
+    for part, is_measured in ((transfers, options.files or options.everything), (sdk, is_sdk_measured)):
+        if is_measured:
+            found = part.measure(ours, theirs, part.QUICK if options.quick else part.WHOLE)
+            ratios += found[0]
+            figures += found[1]
+    return ratios, figures
 
 
 def _started(

@@ -12,6 +12,8 @@ from bench import wrk
 from bench.cases import Case
 from bench.load import Load
 
+MISSING = "–"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,19 +64,24 @@ class Ratio:
     ours: float
     reference: str  # what it is measured against
     theirs: float
-    needed: float
+    needed: float | None  # None: reported only
     at_most: bool = False  # the ratio must not exceed `needed`; otherwise it must reach it
+    of_times: bool = False  # the ratio is how many times faster ours is
 
     @property
     def ratio(self) -> float:
-        return self.ours / self.theirs
+        return self.theirs / self.ours if self.of_times else self.ours / self.theirs
 
     @property
-    def reached(self) -> bool:
+    def reached(self) -> bool | None:
+        if self.needed is None:
+            return None
         return self.ratio <= self.needed if self.at_most else self.ratio >= self.needed
 
     @property
     def wanted(self) -> str:
+        if self.needed is None:
+            return MISSING
         return f"{'at most' if self.at_most else 'at least'} {self.needed:.2g}×"
 
 
@@ -102,7 +109,7 @@ class Report:
             found += [
                 f"{ratio.title}: {ratio.ratio:.2f}× {ratio.reference}, {ratio.wanted} is needed"
                 for ratio in self.ratios
-                if not ratio.reached
+                if ratio.reached is False
             ]
             found += [
                 f"{figure.title}: {figure.ours:.2f} {figure.unit}, less than {figure.below:g} is needed"
@@ -114,9 +121,6 @@ class Report:
 
 def _times(ratio: float | None) -> str:
     return "no answer to compare with, from" if ratio is None else f"{ratio:.1f}×"
-
-
-MISSING = "–"
 
 
 def table(report: Report) -> list[list[str]]:
@@ -146,7 +150,7 @@ def figure_table(report: Report) -> list[list[str]]:
     lines = [["", ours, theirs, "needed", "reached"]]
     for figure in report.figures:
         sides = [_number(value, figure.unit) for value in (figure.ours, figure.theirs)]
-        needed = MISSING if figure.below is None else f"< {figure.below:g} {figure.unit}"
+        needed = MISSING if figure.below is None else f"< {figure.below:g} {figure.unit}".rstrip()
         lines.append([figure.title, *sides, needed, _word(figure.reached)])
     return lines
 
@@ -163,7 +167,10 @@ def ratio_table(report: Report) -> list[list[str]]:
 def _number(value: float | None, unit: str) -> str:
     if value is None:
         return MISSING
-    return f"{value:,.2f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
+    if isinstance(value, int):
+        return f"{value:,} {unit}".rstrip()
+    digits = 0 if value >= 10 else 2 if value >= 0.1 else 3
+    return f"{value:,.{digits}f} {unit}"
 
 
 def _word(reached: bool | None) -> str:

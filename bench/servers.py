@@ -68,9 +68,6 @@ def running(
     """
     port = free_port()
     log = folder / "server.log"
-    # No telemetry: a benchmark should not depend on what the network answers.
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "MODELKEEP_"))}
-    environment = {**inherited, "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
     began = time.monotonic()
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -79,7 +76,7 @@ def running(
             stdout=output,
             stderr=output,
             cwd=folder,
-            env=environment,
+            env=environment(),
             start_new_session=True,
         )
     try:
@@ -92,6 +89,14 @@ def running(
         yield Server(kind, ("127.0.0.1", port), folder, process, time.monotonic() - began)
     finally:
         end(process)
+
+
+def environment() -> dict[str, str]:
+    """Of every process that is measured: no settings of whoever runs it, and no telemetry, because a benchmark should
+    not depend on what the network answers."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "MODELKEEP_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once
+    return {**kept, "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def free_port() -> int:

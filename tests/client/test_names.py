@@ -88,7 +88,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         modelkeep.nothing  # noqa: B018
 
 
-SERVER_PACKAGES = {"granian", "starlette", "jinja2", "uvloop", "apsw", "numpy", "pandas", "rich", "click"}
+SERVER_PACKAGES = {"granian", "starlette", "jinja2", "uvloop", "apsw", "numpy", "pandas", "click"}
 LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
 
@@ -101,6 +101,17 @@ def test_importing_it_loads_hardly_anything():
     before, after = loaded(""), loaded("import modelkeep")
     assert {name for name in after - before if name.startswith("modelkeep")} == {"modelkeep", "modelkeep.version"}
     assert not after & (SERVER_PACKAGES | {"msgspec", "urllib3", "yaml"})
+
+
+def test_the_client_is_there_before_the_table_of_calls_and_what_moves_files():
+    found = loaded("import modelkeep; modelkeep.Client")
+    assert not found & {"modelkeep.api.table", "modelkeep.api.call", "concurrent.futures", "hashlib", "tempfile"}
+
+
+def test_a_call_loads_the_calls_of_its_noun_only(server):
+    found = loaded(f"import modelkeep; modelkeep.connect({server.url!r}).search_registered_models()")
+    assert "modelkeep.api.models" in found
+    assert not found & {"modelkeep.api.table", "modelkeep.api.runs", "modelkeep.api.artifacts"}
 
 
 def test_using_a_server_loads_no_server_package(server):

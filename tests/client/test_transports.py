@@ -7,10 +7,11 @@ import re
 import msgspec
 import pytest
 
-from modelkeep.client.calls import BY_VERB
+from modelkeep.api.table import CALLS
+from modelkeep.client.calls import of_verb
 from modelkeep.client.embedded import EmbeddedTransport
 from modelkeep.client.http import HttpTransport
-from modelkeep.domain.errors import ModelkeepError
+from modelkeep.domain.errors import Invalid, ModelkeepError
 from tests.support.servers import start_server
 
 TEXT = b"weights"
@@ -318,4 +319,15 @@ def test_both_transports_give_the_same(played, number):
 
 
 def test_the_script_has_every_call_of_the_table():
-    assert {verb for verb, _ in SCRIPT} - {"send", "fetch", "remove"} == set(BY_VERB)
+    assert {verb for verb, _ in SCRIPT} - {"send", "fetch", "remove"} == {call.verb for call in CALLS}
+
+
+def test_a_call_is_found_by_its_verb_without_the_table():
+    first = {call.verb: call for call in reversed(CALLS)}
+    assert {verb: of_verb(verb) for verb in first} == first
+
+
+@pytest.mark.parametrize("verb", ["models.fly", "nothing.get", "table.CALLS", "arguments.complete", "", "..", "a/b.c"])
+def test_a_call_that_is_not_there_is_refused(verb):
+    with pytest.raises(Invalid, match=re.escape(f"There is no call '{verb}'")):
+        of_verb(verb)

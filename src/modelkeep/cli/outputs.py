@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -52,16 +53,27 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, is_headed: b
     if not cells:
         click.echo("There are none.", err=True)
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    click.echo(_aligned([header if is_headed else header.upper() for header in headers], cells))
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        shown.add_column(Text(header if is_headed else header.upper()), overflow="fold")
-    for row in cells:
-        shown.add_row(*(Text(each) for each in row))
-    Console().print(shown)
+
+def _aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart. A line that is wider than the terminal is wrapped by it, so that copying gives it whole."""
+    widths = [max(map(_width, column)) for column in zip(headers, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (text + " " * (width - _width(text)) for text, width in zip(cells, widths, strict=True))
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([colored(line(headers), bold=True), *map(line, rows)])
+
+
+def _width(text: str) -> int:
+    """How many places of a terminal a text takes: two for wide letters, none for accents of their own."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
+    )
 
 
 def fields(pairs: Iterable[tuple[str, Any]]) -> None:
@@ -118,10 +130,10 @@ def said_in_cells(values: Iterable[Any]) -> None:
     click.echo("\t".join(cell(value) for value in values))
 
 
-def colored(text: str, color: str) -> str:
-    """A text in a color, unless NO_COLOR (https://no-color.org) or a terminal without colors speaks against it."""
+def colored(text: str, color: str | None = None, *, bold: bool | None = None) -> str:
+    """A text in a color or bold, unless NO_COLOR (https://no-color.org) or a terminal without colors speaks against it."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if plain else click.style(text, fg=color)
+    return text if plain else click.style(text, fg=color, bold=bold)
 
 
 def confirm(question: str, is_sure: bool) -> None:

@@ -1,16 +1,18 @@
-"""Files of runs, logged models and versions, by the addresses that people write."""
+"""Files of runs, logged models and versions, by the addresses that people write.
+
+What moves files is imported when it is used: threads, digests and temporary folders take as long as the rest of the SDK.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import posixpath
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from modelkeep.client import addresses, downloads, logged_models, uploads
+from modelkeep.client import addresses, logged_models
 from modelkeep.client.entities import FileInfo, LoggedModel, file_info
 from modelkeep.client.versions import resolve
 from modelkeep.domain.artifacts import join, root_of
@@ -41,6 +43,8 @@ def log_model_artifacts(client: Client, model_id: str, local_dir: str, artifact_
 
 
 def _send(client: Client, root: str, local_path: Any, artifact_path: str | None) -> None:
+    from modelkeep.client import uploads
+
     path = Path(local_path)
     folder = join(root, artifact_path or "")
     if path.is_dir():
@@ -50,6 +54,8 @@ def _send(client: Client, root: str, local_path: Any, artifact_path: str | None)
 
 
 def _send_inside(client: Client, root: str, local_dir: Any, artifact_path: str | None) -> None:
+    from modelkeep.client import uploads
+
     uploads.send_folder(client.transport, Path(local_dir), join(root, artifact_path or ""))
 
 
@@ -83,12 +89,15 @@ def log_text(client: Client, run_id: str, text: str, artifact_file: str) -> None
 
 
 def log_dict(client: Client, run_id: str, dictionary: dict[str, Any], artifact_file: str) -> None:
-    """Store a dict as a file of a run: as YAML when the name ends in `.yml` or `.yaml`, otherwise as JSON."""
+    """Store a dict as a file of a run: as YAML when the name ends in `.yml` or `.yaml`, otherwise as JSON.
+
+    The bytes are those that MLflow writes, so that the digest is the same.
+    """
     with _new_file(client, run_id, artifact_file) as path:
         if path.suffix in (".yml", ".yaml"):
             import yaml
 
-            path.write_text(yaml.safe_dump(dictionary, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            path.write_text(yaml.dump(dictionary, indent=2, default_flow_style=False), encoding="utf-8")
         else:
             path.write_text(json.dumps(dictionary, indent=2, default=str), encoding="utf-8")
 
@@ -120,6 +129,8 @@ def log_stream(client: Client, run_id: str, stream: IO[bytes], artifact_file: st
 @contextlib.contextmanager
 def _new_file(client: Client, run_id: str, artifact_file: str) -> Iterator[Path]:
     """A file to be written, sent to a run's file of this path on leaving."""
+    import tempfile
+
     folder, name = posixpath.split(artifact_file)
     if not name:
         raise Invalid(f"'{artifact_file}' names a folder. Name a file, as in 'plots/roc.png'.")
@@ -165,6 +176,8 @@ def download_uri(client: Client, uri: str, dst_path: str | None = None) -> Path:
         DigestMismatch: the bytes are not those that the manifest names.
         Invalid: it is no such address.
     """
+    from modelkeep.client import downloads
+
     named = addresses.of_version(uri) or addresses.of_run(uri)
     if named is not None:
         return download(client, named, dst_path)
@@ -189,6 +202,8 @@ def download(
     Args:
         path: a file or folder inside them.
     """
+    from modelkeep.client import downloads
+
     if isinstance(named, addresses.OfVersion):
         return _download_version(client, resolve(client, named), dst_path, path)
     run = client.get_run(named.run_id)
@@ -205,6 +220,8 @@ def download(
 
 
 def _download_version(client: Client, version: Any, dst_path: str | None, path: str) -> Path:
+    from modelkeep.client import downloads
+
     uri = client.get_model_version_download_uri(version.name, version.version)
     if uri.startswith("runs:/"):  # registered before its run was known here
         named = addresses.of_run(uri)

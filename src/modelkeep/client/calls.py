@@ -6,15 +6,52 @@ arguments and return the same reply.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO, Any, Protocol
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from modelkeep.api.call import Call
-from modelkeep.api.table import CALLS
+from modelkeep.domain.errors import Invalid
 
-# Where a verb has two routes, the first in the table is the one that MLflow's newest clients take.
-BY_VERB: dict[str, Call] = {call.verb: call for call in reversed(CALLS)}
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelkeep.api.call import Call
+
+# The calls of a noun are in the module of its name, but for these. The whole table would take longer to import than
+# everything else together, and a program uses few of its nouns.
+_MODULES = {
+    "aliases": "models",
+    "batches": "metrics",
+    "blobs": "storage",
+    "params": "runs",
+    "parts": "uploads",
+    "promotions": "versions",
+    "run_imports": "imports",
+    "versions.latest": "models",
+}
+
+
+@functools.cache
+def of_verb(verb: str) -> Call:
+    """The call of a verb; where it has two routes, the one that MLflow's newest clients take: the first.
+
+    Raises:
+        Invalid: there is none.
+    """
+    noun = verb.partition(".")[0]
+    name = f"modelkeep.api.{_MODULES.get(verb) or _MODULES.get(noun) or noun}"
+    try:
+        calls: tuple[Call, ...] = getattr(import_module(name), "CALLS", ())
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        calls = ()
+    for call in calls:
+        if call.verb == verb:
+            return call
+    raise Invalid(f"There is no call '{verb}'. A call is named by its verb, as in 'models.get'.")
+
 
 Progress = Callable[[int], None]
 

@@ -17,7 +17,7 @@ import msgspec
 
 from modelkeep.api.arguments import complete, convert
 from modelkeep.api.call import Call
-from modelkeep.client.calls import BY_VERB, Progress
+from modelkeep.client.calls import Progress, of_verb
 from modelkeep.client.contexts import user_name
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, OutOfSpace
@@ -81,7 +81,7 @@ class EmbeddedTransport:
         """See `calls.Transport`."""
         endpoint = self._endpoints.get(verb)
         if endpoint is None:
-            endpoint = self._endpoints[verb] = _Endpoint(BY_VERB[verb])
+            endpoint = self._endpoints[verb] = _Endpoint(of_verb(verb))
         registry = self._registry or self._open()
         if endpoint.call.waits:
             return self._wait(endpoint, registry, dict(arguments))

@@ -23,7 +23,7 @@ from modelkeep.api.arguments import complete
 from modelkeep.api.call import Call
 from modelkeep.client import environment, replies, resuming
 from modelkeep.client.bodies import PartOfFile
-from modelkeep.client.calls import BY_VERB, Progress
+from modelkeep.client.calls import Progress, of_verb
 from modelkeep.domain.artifacts import check_path
 from modelkeep.domain.errors import Conflict, Invalid, ModelkeepError, NotFound, NotImplementedHere, Unavailable
 from modelkeep.version import VERSION
@@ -88,7 +88,7 @@ class HttpTransport:
 
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """See `calls.Transport`."""
-        call = BY_VERB[verb]
+        call = of_verb(verb)
         path, given = _on_the_wire(call, arguments)
         body, headers = None, {}
         if call.method == "GET":

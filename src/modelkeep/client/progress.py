@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 from modelkeep.client.calls import Progress
@@ -19,17 +20,21 @@ def watching(what: str, size: int) -> Iterator[Progress]:
     if size < WORTH_BYTES or not sys.stderr.isatty():
         yield _unseen
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    import click
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     lock = threading.Lock()
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=size)
+    began = time.monotonic()
+
+    def so_far(done: int | None) -> str:
+        seconds = max(time.monotonic() - began, 1e-6)
+        bytes_done = size if done is None else done
+        return f"{bytes_done / 1e6:,.1f} of {size / 1e6:,.1f} MB, {bytes_done / 1e6 / seconds:,.0f} MB/s"
+
+    with click.progressbar(length=size, label=what, file=sys.stderr, item_show_func=so_far) as bar:
 
         def advance(count: int) -> None:
             with lock:
-                bar.advance(task, count)
+                bar.update(count, bar.pos + count)
 
         yield advance
 
