@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from modelkeep.domain.errors import PermissionDenied as PermissionDenied
     from modelkeep.domain.errors import Unauthenticated as Unauthenticated
     from modelkeep.domain.errors import Unavailable as Unavailable
+    from modelkeep.validation.running import validate as validate
 
     MlflowClient = Client
 
@@ -130,6 +131,7 @@ _NAMES = {
         "Unauthenticated",
         "Unavailable",
     ),
+    "validation.running": ("validate",),
 }
 _PLACES = {name: (module, name) for module, names in _NAMES.items() for name in names}
 _PLACES["MlflowClient"] = ("client.client", "Client")

@@ -6,8 +6,11 @@ import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+import modelkeep.sklearn
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +30,10 @@ def lines(page: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/cli.md"])
 def test_every_line_works(page: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "MLmodel").write_text("flavors: {}\n")
+    # What the pages call ./model and holdout.csv.
+    data = pd.DataFrame({"orders": [1.0, 2.0, 8.0, 9.0] * 5, "churned": [1, 1, 0, 0] * 5})
+    data.to_csv(tmp_path / "holdout.csv", index=False)
+    modelkeep.sklearn.save_model(LogisticRegression().fit(data[["orders"]], data["churned"]), tmp_path / "model")
     monkeypatch.chdir(tmp_path)
 
     for _, *args in lines(page):

@@ -18,8 +18,8 @@ with warnings.catch_warnings():
 
 # What MLflow lacks.
 OURS = {
-    "call", "download_uri", "events", "follow_events", "get_model_version_manifest", "list_model_version_files",
-    "pin_model_version", "restore_model_version", "restore_registered_model", "whoami",
+    "add_evidence", "call", "download_uri", "events", "follow_events", "get_model_version_manifest", "list_evidence",
+    "list_model_version_files", "pin_model_version", "restore_model_version", "restore_registered_model", "whoami",
 }  # fmt: skip
 # Arguments of MLflow's that have no meaning here, each the last of its function.
 LEFT_OUT = {
@@ -34,7 +34,7 @@ METHODS = [name for name in vars(Client) if not name.startswith("_") and callabl
 FUNCTIONS = [
     name
     for name in modelkeep.__all__
-    if inspect.isfunction(getattr(modelkeep, name)) and name not in ("connect", "get_registry_uri")
+    if inspect.isfunction(getattr(modelkeep, name)) and name not in ("connect", "get_registry_uri", "validate")
 ]
 
 

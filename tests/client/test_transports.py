@@ -138,6 +138,29 @@ SCRIPT = [
     ("manifests.get", {"name": "churn", "version": "1"}),
     ("manifests.files", {"name": "churn", "version": "1", "max_results": 1}),
     ("manifests.pin", {"name": "churn", "version": "2"}),
+    (
+        "evidence.add",
+        {
+            "name": "churn",
+            "version": "1",
+            "kind": "validation",
+            "passed": True,
+            "tool": "t",
+            "dataset_name": "d",
+            "values": {"auc": 0.5, "rocAuc": 1, "Zoë": 2.5},
+            "environment": {"pythonVersion": "3"},
+            "details": {"someThing": [1, None, {"x": True}]},
+        },
+    ),
+    ("evidence.add", {"name": "churn", "version": "1", "kind": "validation", "values": {"auc": float("nan")}}),
+    ("evidence.add", {"name": "churn", "version": "1", "kind": "validation", "values": {"auc": True}}),
+    ("evidence.add", {"name": "churn", "version": "1", "kind": "validation", "values": "much"}),
+    ("evidence.add", {"name": "churn", "version": "1", "kind": "validation", "passed": "perhaps"}),
+    ("evidence.add", {"name": "churn", "version": "2", "kind": "validation"}),
+    ("evidence.add", {"name": "churn", "version": "1"}),
+    ("evidence.page", {"name": "churn", "version": "1", "max_results": 1}),
+    ("evidence.page", {"name": "churn", "version": "1", "kind": "run"}),
+    ("evidence.page", {"digest": "abc"}),
     ("fetch", {"path": "registered-versions/1/1/weights.bin"}),
     ("send", {"path": "registered-versions/1/1/weights.bin"}),
     ("promotions.transition", {"name": "churn", "version": "1", "stage": "Production", "archive_existing_versions": True}),
@@ -225,7 +248,17 @@ SCRIPT = [
 ]  # fmt: skip
 
 
-HOW_IT_WAS_REACHED = {"actor", "via", "verified", "change_id", "secret", "token_id", "next_page_token", "sentence"}
+HOW_IT_WAS_REACHED = {
+    "actor",
+    "via",
+    "verified",
+    "change_id",
+    "producer",
+    "secret",
+    "token_id",
+    "next_page_token",
+    "sentence",
+}
 # In process no request has an id, and nobody has proved who they are.
 ABSENT = {"request_id", "user_id"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from modelkeep.domain.searching import ATTRIBUTE, DATASET, INTEGER, NUMBER, VOCABULARIES
 from modelkeep.registry import searching
-from modelkeep.storage import events, experiments, leads, logged_models, metrics, models, runs, versions
+from modelkeep.storage import events, evidence, experiments, leads, logged_models, metrics, models, runs, versions
 from modelkeep.storage.sqlite import Transaction
 
 ROWS = {
@@ -27,7 +27,7 @@ WALKS = re.compile(
     r"|SEARCH [rl] USING INDEX (runs|logged_models)_of_experiment \(experiment_id=\?( AND lifecycle_stage=\?)?\)"
 )
 # Tables of the statement itself: what was found already, and lists of values.
-SMALL = re.compile(r"SCAN (found|every|counted|newest|n|ids|pair|json_each|moment)\b")
+SMALL = re.compile(r"SCAN (found|every|counted|newest|n|ids|pair|json_each|moment|measured|chosen)\b")
 
 
 class Recording(Transaction):
@@ -161,3 +161,19 @@ def test_single_rows_and_histories_are_found_by_their_keys(sqlite_libraries):
     experiments.find_by_name(tx, "a")
     logged_models.find_of_run(tx, "r01", "a")
     assert tx.walks() == []
+
+
+def test_what_a_rule_asks_of_evidence_is_found_in_an_index(sqlite_libraries):
+    tx = Recording(sqlite_libraries(1).connection)
+    evidence.newest_with(tx, 1, "auc")
+    evidence.newest_with(tx, 1, "auc", kind="x", producers=["ci"], dataset_name="d", since=1, limit=5)
+    evidence.newest_of_kind(tx, 1, "x", producers=["ci"])
+    evidence.has_dataset(tx, 1)
+    evidence.page(tx, manifest_id=1, limit=5)
+    evidence.page(tx, manifest_id=1, kind="x", before=9, limit=5)
+    evidence.of_run(tx, "r")
+
+    assert tx.walks() == []
+    asked = [step for sql, steps in tx.plans if "latest_metrics" not in sql for step in steps]
+    assert [step for step in asked if "TEMP B-TREE" in step] == []  # the first row found is the newest
+    assert asked[0] == "SEARCH v USING PRIMARY KEY (manifest_id=? AND key=?)"

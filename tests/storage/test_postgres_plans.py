@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modelkeep.registry import opening, searching
-from modelkeep.storage import versions
+from modelkeep.storage import evidence, versions
 from modelkeep.storage.connections import Session
 from tests.storage.test_plans import ROWS, SCOPES, SELECTIVE
 
@@ -62,3 +62,15 @@ def test_a_table_read_as_a_whole_is_seen(session):
     tx = Recording(session)
     tx.all("SELECT count(*) FROM versions v WHERE v.description = 'nothing' AND v.deleted_timestamp IS NOT NULL", {})
     assert tx.scans()
+
+
+def test_what_a_rule_asks_of_evidence_is_found_in_an_index(session):
+    tx = Recording(session)
+    evidence.newest_with(tx, 1, "auc")
+    evidence.newest_with(tx, 1, "auc", kind="x", producers=["ci"], dataset_name="d", since=1, limit=5)
+    evidence.newest_of_kind(tx, 1, "x", producers=["ci"])
+    evidence.has_dataset(tx, 1)
+    evidence.page(tx, manifest_id=1, limit=5)
+    evidence.page(tx, manifest_id=1, kind="x", before=9, limit=5)
+    evidence.of_run(tx, "r")
+    assert tx.scans() == []

@@ -103,6 +103,17 @@ version_argument = click.argument("named", metavar="VERSION", callback=_named)
 versions_argument = click.argument("named", metavar="VERSION...", nargs=-1, required=True, callback=_named)
 
 
+def version_of(name: str, version: str | None) -> OfVersion:
+    """The version that two arguments name, as in `churn 3` or `churn @champion`, or one alone, as in `churn/3`.
+
+    Raises:
+        click.BadParameter: they name no version.
+    """
+    if version is None:
+        return parse(name)
+    return parse(f"{name}{version}" if version.startswith("@") else f"{name}/{version}")
+
+
 def find(client: Client, named: OfVersion) -> ModelVersion:
     """The version that an address names now.
 
@@ -140,8 +151,8 @@ def every(page: Callable[[int, str | None], PagedList[T]], most: int | None, pag
             return
 
 
-def pairs_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """Tags from `key=value` texts.
+def pairs_of(texts: tuple[str, ...], noun: str = "tag", form: str = "key=value") -> dict[str, str]:
+    """Tags, or what else comes so, from `key=value` texts.
 
     Raises:
         click.BadParameter: one has no `=`.
@@ -150,7 +161,7 @@ def pairs_of(texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise click.BadParameter(f"'{text}' is no tag: write it as key=value.")
+            raise click.BadParameter(f"'{text}' is no {noun}: write it as {form}.")
         found[key] = value
     return found
 

@@ -39,6 +39,8 @@ COMMANDS = {
     "stage": Place("stages", "stage", "Move versions to a stage."),
     "register": Place("register", "register", "Register files as the next version of a model."),
     "verify": Place("verify", "verify", "Compare every file of a version with its manifest."),
+    "validate": Place("validate", "validate", "Measure a version, judge it, and record what came out."),
+    "evidence": Place("evidence", "evidence", "Add and list what was measured of a version's files."),
     "runs": Place("runs", "runs", "List and show runs."),
     "experiments": Place("experiments", "experiments", "List and show experiments."),
     "events": Place("events", "events", "Show what changed in the registry, oldest first."),

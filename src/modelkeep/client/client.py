@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from modelkeep.client import artifacts, callers, connections, experiments, logged_models, models, runs, versions
+from modelkeep.client import (
+    artifacts,
+    callers,
+    connections,
+    evidence,
+    experiments,
+    logged_models,
+    models,
+    runs,
+    versions,
+)
 from modelkeep.client import events as recorded
 from modelkeep.client.calls import Transport
 from modelkeep.domain.errors import Invalid
@@ -76,6 +86,10 @@ class Client:
     get_model_version_manifest = versions.manifest
     list_model_version_files = versions.files
     pin_model_version = versions.pin
+
+    # Evidence
+    add_evidence = evidence.add
+    list_evidence = evidence.page
 
     # Experiments
     create_experiment = experiments.create

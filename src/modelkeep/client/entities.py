@@ -379,6 +379,48 @@ class Manifest(Entity, frozen=True):
     text: str
 
 
+class Evidence(Entity, frozen=True):
+    """A report about the files with a digest. `source` is `run` when the registry took it from a run.
+
+    `passed` is None when it was only measured; `verified` says that a token proved the producer.
+    """
+
+    evidence_id: str
+    digest: str
+    kind: str
+    source: str
+    producer: str
+    verified: bool
+    creation_timestamp: int
+    passed: bool | None = None
+    tool: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+    values: dict[str, float] = {}
+    environment: dict[str, str] = {}
+    details: dict[str, Any] = {}
+
+
+def evidence(shape: Any) -> Evidence:
+    """Evidence from its shape."""
+    return Evidence(
+        shape.evidence_id,
+        shape.digest,
+        shape.kind,
+        shape.source,
+        shape.producer,
+        bool(shape.verified),
+        shape.creation_timestamp,
+        shape.passed,
+        shape.tool,
+        shape.dataset_name,
+        shape.dataset_digest,
+        shape.values or {},
+        shape.environment or {},
+        shape.details or {},
+    )
+
+
 class Event(Entity, frozen=True):
     """One recorded change. `sentence` is for people, `payload` for programs; `position` is its place in the order."""
 

@@ -32,7 +32,9 @@ class Decoder:
             zip(call.request.__struct_fields__, call.request.__struct_encode_fields__, strict=True)
         )
         hints = get_type_hints(call.request)
-        self._lists = frozenset(self._on_the_wire[name] for name in self._fields if _is_list(hints[name]))
+        self._lists = frozenset(self._on_the_wire[name] for name in self._fields if _is_of(list, hints[name]))
+        # What is in an object of the caller's own keys is nobody's to spell otherwise.
+        self._free = frozenset(name for name in self._fields if _is_of(dict, hints[name]))
         self._known = frozenset(self._on_the_wire.values())
         # A query of texts needs no conversion: most point reads have nothing else.
         self._is_text = all(hints[n] == (str | None) and self._on_the_wire[n] == n for n in self._fields)
@@ -47,7 +49,7 @@ class Decoder:
             Invalid: it is not a JSON object, or a field has the wrong type, or a required one is missing.
         """
         if path_fields:
-            return self.fields(_snake(_parse(data) if data.strip() else {}) | path_fields)
+            return self.fields(_snake(_parse(data) if data.strip() else {}, self._free) | path_fields)
         for name in self._camel:
             if name in data:
                 return self._arguments(self._slowly(data))
@@ -89,7 +91,7 @@ class Decoder:
 
     def _slowly(self, data: bytes) -> Request:
         given = _parse(data)
-        return convert(_snake(given), self._type)
+        return convert(_snake(given, self._free), self._type)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         return self._complete(msgspec.structs.asdict(request))
@@ -106,8 +108,8 @@ def _unquoted(text: str) -> str:
         raise Invalid("The query string is not valid: use percent-encoded UTF-8.") from None
 
 
-def _is_list(hint: Any) -> bool:
-    return any(getattr(part, "__origin__", None) is list for part in (hint, *get_args(hint)))
+def _is_of(kind: type, hint: Any) -> bool:
+    return any(getattr(part, "__origin__", None) is kind for part in (hint, *get_args(hint)))
 
 
 def _camel_names(shape: Any, seen: set[Any] | None = None) -> set[str]:
@@ -162,8 +164,8 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _snake(value: Any, depth: int = 0) -> Any:
-    """The same value with lowerCamelCase names turned into snake_case."""
+def _snake(value: Any, free: frozenset[str] = frozenset(), depth: int = 0) -> Any:
+    """The same value with lowerCamelCase names turned into snake_case, but for what is in the fields in `free`."""
     if depth > 100:
         raise Invalid("The request's body is nested too deeply.")
     if isinstance(value, dict):
@@ -172,8 +174,8 @@ def _snake(value: Any, depth: int = 0) -> Any:
             snake = re.sub(r"[A-Z]", lambda match: "_" + match[0].lower(), name) if name[:1].islower() else name
             if snake in renamed:
                 raise Invalid(f"The field '{snake}' is given twice, in two spellings. Give it once.")
-            renamed[snake] = _snake(item, depth + 1)
+            renamed[snake] = item if snake in free else _snake(item, depth=depth + 1)
         return renamed
     if isinstance(value, list):
-        return [_snake(item, depth + 1) for item in value]
+        return [_snake(item, depth=depth + 1) for item in value]
     return value

@@ -16,18 +16,19 @@ class Change:
     """`with Change(actor, registry) as change`: a write transaction whose events share one change id.
 
     Attributes:
+        actor: who makes it.
         tx: the transaction.
         now: UTC milliseconds, the same for everything in the change.
     """
 
-    __slots__ = ("_actor", "_id", "_recorded", "_registry", "_writing", "now", "tx")
+    __slots__ = ("_id", "_recorded", "_registry", "_writing", "actor", "now", "tx")
 
     tx: Transaction
 
     def __init__(self, actor: Actor, registry: Registry):
         if registry.read_only:
             raise PermissionDenied("This registry is served read-only, so nothing can be changed here.")
-        self._actor = actor
+        self.actor = actor
         self._registry = registry
         self._id = next(registry.change_ids)
         self._recorded = False
@@ -43,9 +44,9 @@ class Change:
     ) -> None:
         self._writing.__exit__(kind, error, trace)
         if error is None and self._recorded:
-            self._actor.change_ids.append(self._id)
+            self.actor.change_ids.append(self._id)
 
     def record(self, kind: str, model_id: int | None = None, **payload: Any) -> None:
         """Record an event of this change."""
-        events.append(self.tx, self._actor, self.now, self._id, kind, model_id, payload)
+        events.append(self.tx, self.actor, self.now, self._id, kind, model_id, payload)
         self._recorded = True

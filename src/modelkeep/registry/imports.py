@@ -17,7 +17,7 @@ from modelkeep.domain.errors import Gone, Invalid, ModelkeepError
 from modelkeep.domain.experiments import Experiment
 from modelkeep.domain.imports import Files, Known, Model, Result, Version
 from modelkeep.domain.models import PROMPT_TAG
-from modelkeep.registry import manifests, promotions, sources
+from modelkeep.registry import evidence, manifests, promotions, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.registry.sources import Resolved
@@ -249,7 +249,7 @@ def kept_location(location: str | None, left_out: list[str]) -> str | None:
 def bring_models(actor: Actor, registry: Registry, origin: str, models: list[Model] | None = None) -> list[Result]:
     """Bring registered models and prompts with their versions, whose numbers are kept, and their aliases.
 
-    A version is pinned to the files that are at its source here by now. What was changed here since it was imported is
+    A version is pinned to the files that are at its source here by now, with the metrics of its run as evidence. What was changed here since it was imported is
     left as it is; so are aliases of a model whose record has no fingerprint, because more versions are to come.
 
     Returns:
@@ -504,6 +504,7 @@ def _insert_version(
         creation_timestamp=created,
         last_updated_timestamp=updated,
         tags=collected,
+        evidence=evidence.of_run(change, resolved, pin, version.run_id),
         **manifests.about(pin),
     )
     if stage != stages.NONE:

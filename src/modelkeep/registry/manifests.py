@@ -13,7 +13,7 @@ from modelkeep.domain.errors import Conflict, Gone, Invalid, NotFound
 from modelkeep.domain.manifests import FILES_LIMIT, Found, Manifest, ManifestFile, Pin
 from modelkeep.domain.paging import Page
 from modelkeep.domain.versions import Version
-from modelkeep.registry import sources
+from modelkeep.registry import evidence, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.registry.sources import Resolved
@@ -59,6 +59,8 @@ def location_of(change: Change, owner: int, number: int, pin: Pin, is_file: bool
 def pin(actor: Actor, registry: Registry, name: str, version: str | int) -> Version:
     """Pin a version that was registered before its files arrived to what is at its source now. It works once.
 
+    The metrics that its run has now are kept as evidence, as when a version with files is registered.
+
     Raises:
         Invalid: there are no files at its source here, or they are not fit for a manifest.
         NotFound: there is no such version, or what its source names is gone.
@@ -88,7 +90,13 @@ def pin(actor: Actor, registry: Registry, name: str, version: str | int) -> Vers
         location = location_of(change, found.model_id, number, *fixed)
         version_rows.pin(change.tx, found.model_id, number, change.now, fixed[0].manifest_id, location)
         change.record(
-            "version.pinned", found.model_id, model=name, version=number, storage_location=location, **about(fixed[0])
+            "version.pinned",
+            found.model_id,
+            model=name,
+            version=number,
+            storage_location=location,
+            evidence=evidence.of_run(change, resolved, fixed[0], found.run_id),
+            **about(fixed[0]),
         )
         return version_rows.get(change.tx, name, number)
 

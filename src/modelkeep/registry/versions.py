@@ -8,7 +8,7 @@ from modelkeep.domain.logged_models import REGISTRATIONS_TAG
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag, check_value, collect
 from modelkeep.domain.versions import Version
-from modelkeep.registry import manifests, promotions, searching, sources
+from modelkeep.registry import evidence, manifests, promotions, searching, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import aliases, logged_models
@@ -30,7 +30,8 @@ def register(
     """Register the files at a source as the model's next version. Numbers are never used twice within a model.
 
     The version is pinned to the files that are there now: see `registry.manifests`. Where there are none yet, or they
-    are in another store, it is not pinned.
+    are in another store, it is not pinned. The metrics that the run has now are kept as evidence: see
+    `registry.evidence`.
 
     Args:
         source: an address as `registry.sources` describes.
@@ -91,6 +92,7 @@ def register(
             logged_model_id=version.logged_model_id,
             description=description,
             tags=collected,
+            evidence=evidence.of_run(change, resolved, pin, version.run_id),
             **manifests.about(pin),
         )
         return version

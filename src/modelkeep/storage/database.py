@@ -21,7 +21,7 @@ class Transaction(Protocol):
     `IN (SELECT value FROM json_each(:name))`.
     """
 
-    def one(self, sql: str, parameters: Parameters) -> Row | None:
+    def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
 
     def all(self, sql: str, parameters: Parameters) -> list[Row]:

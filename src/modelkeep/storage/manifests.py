@@ -54,6 +54,12 @@ def find_pin(tx: Transaction, model_id: int, number: int) -> Pin | None:
     return None if row is None else Pin(*row)
 
 
+def find(tx: Transaction, digest: str) -> Pin | None:
+    """The manifest of a digest, or None."""
+    row = tx.one(f"SELECT {_PIN} FROM manifests p WHERE p.digest = :digest", {"digest": digest})
+    return None if row is None else Pin(*row)
+
+
 def files(tx: Transaction, manifest_id: int, after: str = "", limit: int = INT64_MAX) -> list[ManifestFile]:
     """Files of a manifest in the order of their paths, those after a path, at most `limit`."""
     rows = tx.all(

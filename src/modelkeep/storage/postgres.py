@@ -56,7 +56,7 @@ class WritingTransaction:
         self.session = session
         self.changes = 0
 
-    def one(self, sql: str, parameters: Parameters) -> Row | None:
+    def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
         cursor = self.session.execute(sql, parameters)
         if translate(sql).changes:
@@ -94,7 +94,7 @@ class ReadingTransaction:
         self._answered = False
         self.session = sessions.take()
 
-    def one(self, sql: str, parameters: Parameters) -> Row | None:
+    def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
         return self._repeated(sql, parameters).fetchone()
 
@@ -111,7 +111,7 @@ class ReadingTransaction:
         for each in parameters:
             self._execute(sql, each)
 
-    def _repeated(self, sql: str, parameters: Parameters) -> psycopg.RawCursor[Row]:
+    def _repeated(self, sql: str, parameters: Parameters | Sequence[Any]) -> psycopg.RawCursor[Row]:
         try:
             return self._execute(sql, parameters)
         except psycopg.Error:

@@ -54,7 +54,7 @@ class Transaction:
     def __init__(self, connection: apsw.Connection):
         self._connection = connection
 
-    def one(self, sql: str, parameters: Parameters) -> Row | None:
+    def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
         return self._connection.execute(sql, parameters).fetchone()
 

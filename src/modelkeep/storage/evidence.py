@@ -1,0 +1,264 @@
+"""Rows of evidence and of its values. They are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelkeep.domain.datasets import CONTEXT_TAG
+from modelkeep.domain.evidence import API, RUN_VALUES_LIMIT, Evidence, Fact
+from modelkeep.domain.metrics import LARGEST
+from modelkeep.storage import bulk
+from modelkeep.storage.database import Row, Transaction
+from modelkeep.storage.events import canonical
+
+_COLUMNS = """
+    e.id, e.manifest_id, p.digest, e.kind, e.source, e.passed, e.producer, e.verified, e.tool, e.dataset_name,
+    e.dataset_digest, e.content, e.creation_timestamp
+"""
+_FACT = """
+    e.id, e.kind, e.source, e.passed, e.producer, e.verified, e.dataset_name, e.dataset_digest, e.creation_timestamp
+"""
+# By place: it is part of every registration, and apsw looks each name up.
+_INSERT = """
+    INSERT INTO evidence (manifest_id, kind, source, passed, producer, verified, tool, dataset_name, dataset_digest,
+        content, creation_timestamp)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+"""
+# What a run's metrics were measured on is not recorded with them, so it is taken to be what the run read to measure.
+_OF_RUN = """
+    SELECT measured.key, measured.value, NULL FROM (
+        SELECT key, value FROM latest_metrics
+        WHERE run_id = :run_id AND is_nan = 0 AND value > :lowest AND value < :largest ORDER BY key LIMIT :limit
+    ) AS measured
+    UNION ALL
+    SELECT d.name, NULL, d.digest FROM (
+        SELECT i.dataset_id FROM run_datasets i
+        LEFT JOIN run_dataset_tags t ON t.run_id = i.run_id AND t.dataset_id = i.dataset_id AND t.key = :context
+        WHERE i.run_id = :run_id
+        ORDER BY CASE t.value WHEN 'validation' THEN 0 WHEN 'evaluation' THEN 1 WHEN 'eval' THEN 1 WHEN 'testing' THEN 2
+            WHEN 'test' THEN 2 WHEN 'training' THEN 3 WHEN 'train' THEN 3 ELSE 4 END, i.dataset_id
+        LIMIT 1
+    ) AS chosen JOIN datasets d ON d.id = chosen.dataset_id
+"""
+
+
+def content_of(values: dict[str, float], environment: dict[str, str], details: dict[str, Any]) -> str:
+    """The one text of what evidence holds."""
+    return canonical({"values": values, "environment": environment, "details": details})
+
+
+def insert(
+    tx: Transaction,
+    *,
+    manifest_id: int,
+    kind: str,
+    source: str,
+    passed: bool | None,
+    producer: str,
+    verified: bool,
+    tool: str | None,
+    dataset_name: str | None,
+    dataset_digest: str | None,
+    values: dict[str, float],
+    content: str,
+    now: int,
+) -> int:
+    """Insert a piece of evidence with its values; its id.
+
+    Args:
+        content: as `content_of` says it.
+    """
+    row = tx.one(
+        _INSERT,
+        (
+            manifest_id,
+            kind,
+            source,
+            None if passed is None else int(passed),
+            producer,
+            int(verified),
+            tool,
+            dataset_name,
+            dataset_digest,
+            content,
+            now,
+        ),
+    )
+    assert row is not None
+    bulk.write_flat(
+        tx,
+        "INSERT INTO evidence_values (manifest_id, evidence_id, key, value)",
+        [each for pair in values.items() for each in pair],
+        2,
+        "",
+        (manifest_id, row[0]),
+    )
+    return row[0]
+
+
+def of_run(tx: Transaction, run_id: str) -> tuple[dict[str, float], str | None, str | None]:
+    """The newest finite value of each metric of a run, at most 1,000 by key, and the name and digest of a data set.
+
+    Of several data sets that the run read it is the one for validation, else evaluation, else testing, else training,
+    else any; of several of these the first.
+    """
+    rows = tx.all(
+        _OF_RUN,
+        {
+            "run_id": run_id,
+            "lowest": -LARGEST,
+            "largest": LARGEST,
+            "limit": RUN_VALUES_LIMIT,
+            "context": CONTEXT_TAG,
+        },
+    )
+    values: dict[str, float] = {}
+    name = digest = None
+    for key, value, third in rows:
+        if third is None:
+            values[key] = value
+        else:
+            name, digest = key, third
+    return values, name, digest
+
+
+def page(
+    tx: Transaction, *, manifest_id: int, kind: str | None = None, before: int | None = None, limit: int
+) -> list[Evidence]:
+    """Evidence about a manifest, newest first, at most `limit`; only what is older than the id `before`."""
+    conditions = (" AND e.kind = :kind" if kind is not None else "") + (
+        " AND e.id < :before" if before is not None else ""
+    )
+    rows = tx.all(
+        f"""
+        SELECT {_COLUMNS} FROM evidence e JOIN manifests p ON p.id = e.manifest_id
+        WHERE e.manifest_id = :manifest_id{conditions} ORDER BY e.id DESC LIMIT :limit
+        """,
+        {"manifest_id": manifest_id, "kind": kind, "before": before, "limit": limit},
+    )
+    return [_from_row(row) for row in rows]
+
+
+def _from_row(row: Row) -> Evidence:
+    content = msgspec.json.decode(row[11])
+    return Evidence(  # type: ignore[call-arg] # mypy cannot count a slice
+        *row[:5],
+        _truth(row[5]),
+        row[6],
+        bool(row[7]),
+        *row[8:11],
+        content["values"],
+        content["environment"],
+        content["details"],
+        row[12],
+    )
+
+
+def _truth(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def newest_with(
+    tx: Transaction,
+    manifest_id: int,
+    key: str,
+    *,
+    kind: str | None = None,
+    producers: Sequence[str] | None = None,
+    dataset_name: str | None = None,
+    dataset_digest: str | None = None,
+    since: int | None = None,
+    limit: int | None = None,
+) -> Fact | None:
+    """The newest evidence about a manifest that has a value for a key, with that value; None when there is none.
+
+    Args:
+        kind: only evidence of this kind.
+        producers: only what one of these posted, as a token proved.
+        dataset_name, dataset_digest: only what was measured on that.
+        since: only what was recorded then or later, in UTC milliseconds.
+        limit: how many of the newest that have the key are looked at; without it all of them.
+    """
+    conditions, parameters = _conditions(kind, producers, dataset_name, dataset_digest, since)
+    if limit is not None:
+        conditions += """
+            AND v.evidence_id >= coalesce((
+                SELECT evidence_id FROM evidence_values WHERE manifest_id = :manifest_id AND key = :key
+                ORDER BY evidence_id DESC LIMIT 1 OFFSET :passed_over), 0)
+        """
+        parameters["passed_over"] = limit - 1
+    row = tx.one(
+        f"""
+        SELECT {_FACT}, v.value FROM evidence_values v JOIN evidence e ON e.id = v.evidence_id
+        WHERE v.manifest_id = :manifest_id AND v.key = :key{conditions}
+        ORDER BY v.evidence_id DESC LIMIT 1
+        """,
+        {"manifest_id": manifest_id, "key": key, **parameters},
+    )
+    return None if row is None else _fact(row)
+
+
+def newest_of_kind(
+    tx: Transaction,
+    manifest_id: int,
+    kind: str,
+    *,
+    producers: Sequence[str] | None = None,
+    dataset_name: str | None = None,
+    dataset_digest: str | None = None,
+    since: int | None = None,
+) -> Fact | None:
+    """The newest evidence of a kind about a manifest, None when there is none; otherwise as `newest_with`."""
+    conditions, parameters = _conditions(None, producers, dataset_name, dataset_digest, since)
+    row = tx.one(
+        f"""
+        SELECT {_FACT}, NULL FROM evidence e
+        WHERE e.manifest_id = :manifest_id AND e.kind = :kind{conditions} ORDER BY e.id DESC LIMIT 1
+        """,
+        {"manifest_id": manifest_id, "kind": kind, **parameters},
+    )
+    return None if row is None else _fact(row)
+
+
+def _conditions(
+    kind: str | None,
+    producers: Sequence[str] | None,
+    dataset_name: str | None,
+    dataset_digest: str | None,
+    since: int | None,
+) -> tuple[str, dict[str, Any]]:
+    conditions = ""
+    parameters: dict[str, Any] = {}
+    for column, value in (("kind", kind), ("dataset_name", dataset_name), ("dataset_digest", dataset_digest)):
+        if value is not None:
+            conditions += f" AND e.{column} = :{column}"
+            parameters[column] = value
+    if producers is not None:
+        conditions += f"""
+            AND e.verified = 1 AND e.source = '{API}'
+            AND e.producer IN (SELECT value FROM json_each(:producers))
+        """
+        parameters["producers"] = msgspec.json.encode(list(producers)).decode()
+    if since is not None:
+        conditions += " AND e.creation_timestamp >= :since"
+        parameters["since"] = since
+    return conditions, parameters
+
+
+def _fact(row: Row) -> Fact:
+    return Fact(*row[:3], _truth(row[3]), row[4], bool(row[5]), *row[6:])  # type: ignore[call-arg] # as above
+
+
+def has_dataset(tx: Transaction, manifest_id: int) -> bool:
+    """Whether some evidence about a manifest names a data set."""
+    row = tx.one(
+        """
+        SELECT 1 FROM evidence
+        WHERE manifest_id = :manifest_id AND dataset_name IS NOT NULL LIMIT 1
+        """,
+        {"manifest_id": manifest_id},
+    )
+    return row is not None
