@@ -1,4 +1,4 @@
-"""Everything that the stock `mlflow` client finds in a registry, so that two can be compared."""
+"""Everything that a client finds in a registry, the stock `mlflow` one or ours, so that two can be compared."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ LARGEST = 1.7976931348623157e308
 
 
 def dump(uri: str, *, files: bool = True) -> dict[str, Any]:
+    """What the stock client finds at an address; see `dump_with`."""
+    return dump_with(MlflowClient(uri, registry_uri=uri), files=files)
+
+
+def dump_with(client: Any, *, files: bool = True) -> dict[str, Any]:
     """Experiments, runs, models and versions by what tells them apart, without addresses of files.
 
     Args:
         files: with the digest of every file of a run.
     """
-    client = MlflowClient(uri, registry_uri=uri)
     experiments = client.search_experiments(view_type=ViewType.ALL)
     names = {each.experiment_id: each.name for each in experiments}
     runs = [

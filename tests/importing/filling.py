@@ -1,4 +1,4 @@
-"""Fills a registry with the stock `mlflow` client of any version from 2.9 on: `python -m tests.importing.filling URI`.
+"""Fills a registry with the stock `mlflow` client of any version from 2.9 on: `python -m tests.importing.filling URI [RUNS]`.
 
 Imports nothing of ours, because it also runs where only an old MLflow is installed.
 """
@@ -98,4 +98,4 @@ def _register(client: Any, run_ids: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    fill(sys.argv[1], artifact_root="s3://bucket/far")
+    fill(sys.argv[1], *map(int, sys.argv[2:]), artifact_root="s3://bucket/far")

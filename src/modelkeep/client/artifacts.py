@@ -89,12 +89,15 @@ def log_text(client: Client, run_id: str, text: str, artifact_file: str) -> None
 
 
 def log_dict(client: Client, run_id: str, dictionary: dict[str, Any], artifact_file: str) -> None:
-    """Store a dict as a file of a run: as YAML when the name ends in `.yml` or `.yaml`, otherwise as JSON."""
+    """Store a dict as a file of a run: as YAML when the name ends in `.yml` or `.yaml`, otherwise as JSON.
+
+    The bytes are those that MLflow writes, so that the digest is the same.
+    """
     with _new_file(client, run_id, artifact_file) as path:
         if path.suffix in (".yml", ".yaml"):
             import yaml
 
-            path.write_text(yaml.safe_dump(dictionary, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            path.write_text(yaml.dump(dictionary, indent=2, default_flow_style=False), encoding="utf-8")
         else:
             path.write_text(json.dumps(dictionary, indent=2, default=str), encoding="utf-8")
 

@@ -6,22 +6,27 @@ import os
 import sys
 from pathlib import Path
 
-from modelkeep.client import environment
+from modelkeep.client import environment, repositories
 
 USER_TAG = "mlflow.user"
 SOURCE_NAME_TAG = "mlflow.source.name"
 SOURCE_TYPE_TAG = "mlflow.source.type"
 COMMIT_TAG = "mlflow.source.git.commit"
+BRANCH_TAG = "mlflow.source.git.branch"
+URL_TAG = "mlflow.source.git.repoURL"
 
 
 def tags() -> dict[str, str]:
-    """The user, the program, and the git commit of the program's folder, as far as they are known."""
+    """The user, the program, and what git has checked out in the program's folder, as far as they are known."""
     known = environment.authorization()
     user = (known[0] if known else "") or user_name()
     name, kind, folder = _source()
-    commit = None if folder is None else git_commit(folder)
     found = {USER_TAG: user, SOURCE_NAME_TAG: name, SOURCE_TYPE_TAG: kind}
-    return found | ({COMMIT_TAG: commit} if commit else {})
+    git = None if folder is None else repositories.checkout(folder)
+    if git is not None:
+        of_git = {COMMIT_TAG: git.commit, BRANCH_TAG: git.branch, URL_TAG: git.url}
+        found |= {tag: value for tag, value in of_git.items() if value}
+    return found
 
 
 def _source() -> tuple[str, str, Path | None]:
@@ -47,46 +52,3 @@ def user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except (ImportError, KeyError):
         return f"user {os.getuid()}"
-
-
-def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out in the repository around a folder, None when there is none or it has no commit.
-
-    Read from the repository's files (gitrepository-layout(5)), also in a worktree or a submodule.
-    """
-    try:
-        place = _repository(folder.resolve())
-        if place is None:
-            return None
-        head = (place / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head or None
-        return _reference(place, head.removeprefix("ref: "))
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _repository(folder: Path) -> Path | None:
-    for each in (folder, *folder.parents):
-        found = each / ".git"
-        if found.is_dir():
-            return found
-        if found.is_file():
-            target = found.read_text().strip().removeprefix("gitdir: ")
-            return (each / target).resolve()
-    return None
-
-
-def _reference(place: Path, name: str) -> str | None:
-    common = place / "commondir"
-    shared = (place / common.read_text().strip()).resolve() if common.is_file() else place
-    for folder in (place, shared):
-        if (folder / name).is_file():
-            return (folder / name).read_text().strip() or None
-    packed = shared / "packed-refs"
-    if packed.is_file():
-        for line in packed.read_text().splitlines():
-            commit, _, reference = line.partition(" ")
-            if reference == name:
-                return commit
-    return None
