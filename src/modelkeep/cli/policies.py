@@ -13,6 +13,7 @@ from modelkeep.cli.clients import connected
 
 if TYPE_CHECKING:
     from modelkeep.client.client import Client
+    from modelkeep.client.policies import Standing
 
 file_argument = click.argument("file", type=click.Path(dir_okay=False))
 
@@ -165,6 +166,15 @@ def try_out(client: Client, file: str, limit: int, as_json: bool) -> None:
     )
 
 
+def _why(standing: Standing) -> str:
+    return "; ".join(
+        f"{verdict.rule}: {verdict.reason}"
+        for judgement in standing.judgements
+        for verdict in judgement.verdicts
+        if verdict.outcome != "passed"
+    )
+
+
 @policy.command()
 @click.argument("name", metavar="MODEL")
 @connected()
@@ -177,7 +187,7 @@ def standing(client: Client, name: str, as_json: bool) -> None:
         outputs.table(
             ("target", "version", "today", "why"),
             (
-                (each.target, each.version, "would pass" if each.passes else "would be refused", each.message or "")
+                (each.target, each.version, "would pass" if each.passes else "would be refused", _why(each))
                 for each in found
             ),
         )

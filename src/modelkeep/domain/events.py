@@ -37,7 +37,7 @@ KINDS: dict[str, Kind] = {
     "evidence.added": Kind(1, "{evidence_kind} evidence was added about the files with the digest {digest}"),
     "stage.changed": Kind(1, "{model} version {version} moved from {from} to {to} (cause: {cause})"),
     "alias.moved": Kind(1, "@{alias} of {model} moved from version {from} to version {to} (cause: {cause})"),
-    "promotion.refused": Kind(1, "{model} version {version} was refused: {move} {target}"),
+    "promotion.refused": Kind(1, "{model} version {version} was refused by a policy ({move} {target})"),
     "override.closed": Kind(1, "the forced promotion of {model} version {version} to {target} was followed up: {note}"),
     "policy.applied": Kind(1, "policy {policy} was applied as revision {revision}"),
     "policy.retired": Kind(1, "policy {policy} was retired"),

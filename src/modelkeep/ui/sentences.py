@@ -16,7 +16,7 @@ from modelkeep.ui.wording import label, shorten
 _SHOWN_CHARACTERS = 80
 _LONG_ID = re.compile(r"\b((?:m-)?[0-9a-f]{8})[0-9a-f]{24}\b")
 # A cause that only says again what the sentence says.
-_PLAIN_CAUSES = frozenset({"transition", "alias set", "alias deleted"})
+_PLAIN_CAUSES = frozenset({"transition", "promotion", "alias set", "alias deleted"})
 
 
 def tell(event: Event, subjects: Subjects, links: Links, own: int | None = None) -> Markup:
