@@ -77,5 +77,5 @@ def test_a_version_shows_its_evidence(wire: Wire) -> None:
     first, second = (page(wire, f"/models/guarded%20%3Cmodel%3E/versions/{number}") for number in (1, 2))
 
     assert 'badge passed">passed' in first and 'badge failed">failed' in second
-    assert "auc 0.85" in first and "+1</span>" in first
+    assert 'auc <span class="number" title="0.85">0.85</span>' in first and "+1</span>" in first
     assert "&lt;holdout&gt;" in first
