@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from modelkeep.domain.errors import Invalid
+from modelkeep.domain.texts import shown
 
 SECOND = 1000
 _UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86_400 * SECOND, "w": 7 * 86_400 * SECOND}
 _NAMES = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
-_FORM = re.compile(r"(\d{1,9})\s*([smhdw])")
+# More seconds than these are no longer seen as a length.
+_MOST_OF_ONE = 1000
+_FORM = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 
 
 def parse(text: object, field: str) -> int:
@@ -20,14 +23,23 @@ def parse(text: object, field: str) -> int:
     """
     found = _FORM.fullmatch(text.strip().lower()) if isinstance(text, str) else None
     if found is None or int(found[1]) == 0:
-        raise Invalid(f"{field} must be a length of time such as 90s, 15m, 12h, 30d or 4w, got {text!r}.")
+        raise Invalid(f"{field} must be a length of time such as 90s, 15m, 12h, 30d or 4w, got {shown(text)}.")
     return int(found[1]) * _UNITS[found[2]]
 
 
 def words(milliseconds: int) -> str:
-    """A length in the largest unit that says it exactly, or else so closely that two units are told apart: `47 hours`."""
+    """A length to the second: in one unit where that says it exactly, as in `90 seconds`, or else in several."""
     for unit in reversed(_UNITS):
         count, rest = divmod(milliseconds, _UNITS[unit])
-        if count and (rest == 0 or count >= 10 or unit == "s"):
-            return f"{count} {_NAMES[unit]}{'' if count == 1 else 's'}"
-    return "less than a second"
+        if rest == 0 and 0 < count < _MOST_OF_ONE:
+            return _counted(count, unit)
+    parts, rest = [], milliseconds
+    for unit in reversed(_UNITS):
+        count, rest = divmod(rest, _UNITS[unit])
+        if count:
+            parts.append(_counted(count, unit))
+    return " ".join(parts) or "less than a second"
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {_NAMES[unit]}{'' if count == 1 else 's'}"

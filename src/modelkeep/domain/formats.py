@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelkeep.domain import trusted_types
+
 Change = Literal["same", "widening", "breaking"]
 
 # Flavors whose files are data, if nothing in the flavor's settings says otherwise.
 _DATA_FLAVORS = frozenset({"xgboost", "onnx", "catboost"})
-_DATA_FORMATS = frozenset({"skops", "json", "ubj"})
-# What accepts more than the other, in the order of what it accepts.
-_WIDER = {"integer": 1, "long": 2, "float": 3, "double": 4}
+_SKOPS_FLAVORS = frozenset({"sklearn", "lightgbm"})
+# Whose file each of these flavors takes it to be when it does not say.
+_CLASSES = {"lightgbm": "lightgbm.basic.Booster", "xgboost": "xgboost.core.Booster"}
+# What accepts all that the other does: MLflow converts a column where nothing can be lost, and refuses it elsewhere.
+_WIDER = frozenset({("integer", "long"), ("integer", "double"), ("float", "double")})
+_PYFUNC = "python_function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,7 @@ def _narrowed(before: Column, after: Column) -> bool | None:
         return None
     if before.type == after.type:
         return before.required and not after.required
-    wider = _WIDER.get(before.type, 0) and _WIDER.get(before.type, 0) < _WIDER.get(after.type, 0)
-    return True if wider else None
+    return True if (before.type, after.type) in _WIDER else None
 
 
 def _words(column: Column) -> str:
@@ -104,15 +108,42 @@ def runs_code(flavors: dict[str, Any]) -> str | None:
             return f"the flavor {name} brings code of its own"
         if told.get("model_code_path") or told.get("python_model") or told.get("cloudpickle_version"):
             return f"the flavor {name} is Python code or a pickle"
-        if name != "python_function" and not _is_data(name, told):
+        if name == _PYFUNC:
+            if (why := _other_loader(flavors, told)) is not None:
+                return why
+        elif not _is_data(name, told):
             return f"the flavor {name} is not known to be data alone"
-    if set(flavors) <= {"python_function"}:
+    if set(flavors) <= {_PYFUNC}:
         return "its only flavor is Python code"
     return None
 
 
+def _other_loader(flavors: dict[str, Any], settings: dict[str, Any]) -> str | None:
+    """What the flavor python_function loads besides the other flavors, which are judged by themselves."""
+    loader = settings.get("loader_module")
+    if not isinstance(loader, str) or loader.removeprefix("mlflow.") not in set(flavors) - {_PYFUNC}:
+        named = f"the module {loader[:100]}" if isinstance(loader, str) else "an unknown module"
+        return f"the flavor {_PYFUNC} is loaded by {named}, which is that of none of the other flavors"
+    for key in ("data", "model_path"):
+        # MLflow's scikit-learn flavor takes a file in another folder for a pickle.
+        path = settings.get(key, "")
+        if not isinstance(path, str) or "/" in path or "\\" in path:
+            return f"the flavor {_PYFUNC} loads a file in another folder"
+    return None
+
+
 def _is_data(name: str, settings: dict[str, Any]) -> bool:
+    # Whoever writes the MLmodel file writes this list, and what is on it is called when the file is loaded.
+    types = settings.get("skops_trusted_types") or []
+    known = trusted_types.OURS if name != "lightgbm" else {*trusted_types.OURS, *trusted_types.LIGHTGBM}
+    if not isinstance(types, list) or not all(isinstance(each, str) and each in known for each in types):
+        return False
+    made = settings.get("model_class", _CLASSES.get(name))
     if name in _DATA_FLAVORS:
-        return settings.get("model_format", "json") != "pickle"
-    written = str(settings.get("serialization_format") or settings.get("model_format") or "")
-    return written in _DATA_FORMATS or (name == "lightgbm" and settings.get("data", "").endswith((".lgb", ".txt")))
+        # MLflow imports and calls the class.
+        is_own = name not in _CLASSES or (isinstance(made, str) and made.startswith(f"{name}."))
+        return is_own and settings.get("model_format") != "pickle"
+    # Without a format MLflow takes the file for a pickle, unless LightGBM wrote it itself.
+    if name == "lightgbm" and made == _CLASSES[name]:
+        return True
+    return name in _SKOPS_FLAVORS and settings.get("serialization_format") == "skops"

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from modelkeep.domain import names
+from modelkeep.domain import targets, texts
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.facts import Facts
 from modelkeep.domain.rules import parsing
 from modelkeep.domain.rules.base import PASSED, Rule, Verdict
-from modelkeep.domain.rules.parsing import shown
-from modelkeep.domain.stages import Stages
+from modelkeep.domain.stages import NONE, Stages
+from modelkeep.domain.texts import shown
 
 ENTER, LEAVE, DELETE = "enter", "leave", "delete"
 MOVES = (ENTER, LEAVE, DELETE)
@@ -136,20 +136,18 @@ def parse(document: object, stages: Stages) -> Policy:
         raise Invalid(f"A policy is a mapping with the keys {', '.join(_KEYS)}, got {shown(document)}.")
     if _depth(document) > _MOST_NESTED:
         raise Invalid(f"The policy is nested more than {_MOST_NESTED} levels deep.")
-    # What YAML 1.1 makes of the bare word.
-    given = {("on" if key is True else key): value for key, value in document.items()}
-    if unknown := [key for key in given if key not in _KEYS]:
-        raise Invalid(f"A policy has no key {unknown[0]!r}; it has {', '.join(_KEYS)}.")
-    name = check_name(given.get("policy"))
+    if unknown := [key for key in document if key not in _KEYS]:
+        raise Invalid(f"A policy has no key {shown(unknown[0])}; it has {', '.join(_KEYS)}.")
+    name = check_name(document.get("policy"))
     where = f"policy '{name}'"
-    targets = tuple(dict.fromkeys(_target(each, stages, where) for each in _list(given, "targets", where)))
-    follow = _follow(given.get("follow"), stages, where)
-    allow_unpinned = given.get("allow_unpinned", False)
+    guarded = tuple(dict.fromkeys(_target(each, stages, where) for each in _list(document, "targets", where)))
+    follow = _follow(document.get("follow"), stages, where)
+    allow_unpinned = document.get("allow_unpinned", False)
     if not isinstance(allow_unpinned, bool):
-        raise Invalid(f"{where}: 'allow_unpinned' must be true or false, got {allow_unpinned!r}.")
+        raise Invalid(f"{where}: 'allow_unpinned' must be true or false, got {shown(allow_unpinned)}.")
     return Policy(
-        name, _text(given, "description", where), _patterns(given, where), targets, _moves(given, where),
-        _guards(given, name, where), allow_unpinned, follow,
+        name, _text(document, "description", where), _patterns(document, where), guarded, _moves(document, where),
+        _guards(document, name, where, stages), allow_unpinned, follow,
     )  # fmt: skip
 
 
@@ -161,7 +159,7 @@ def check_name(name: object) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Invalid(
-            f"A policy needs a name of letters, digits, '.', '_' and '-', at most 100, under the key 'policy', got {name!r}."
+            f"A policy needs a name of letters, digits, '.', '_' and '-', at most 100, under the key 'policy', got {shown(name)}."
         )
     return name
 
@@ -191,37 +189,48 @@ def _text(given: dict[str, Any], key: str, where: str) -> str | None:
     value = given.get(key)
     if value is not None and not isinstance(value, str):
         raise Invalid(f"{where}: '{key}' must be text, got {shown(value)}.")
-    return value
+    return _storable(value, key, where) if value is not None else None
+
+
+def _storable(value: str, key: str, where: str) -> str:
+    try:
+        return texts.check(value, key, MOST_BYTES)
+    except Invalid as error:
+        raise Invalid(f"{where}: {error.message}") from None
 
 
 def _patterns(given: dict[str, Any], where: str) -> tuple[str, ...]:
     patterns = _list(given, "models", where)
     for pattern in patterns:
         if not isinstance(pattern, str) or not pattern or len(pattern) > 256:
-            raise Invalid(f"{where}: 'models' must be patterns of names such as \"churn-*\", got {pattern!r}.")
+            raise Invalid(f"{where}: 'models' must be patterns of names such as \"churn-*\", got {shown(pattern)}.")
+        _storable(pattern, "models", where)
     return tuple(patterns)
 
 
 def _target(given: object, stages: Stages, where: str) -> str:
     if not isinstance(given, str) or not given:
         raise Invalid(
-            f'{where}: a target is a stage such as Production or an alias such as "@champion", got {given!r}.'
+            f'{where}: a target is a stage such as Production or an alias such as "@champion", got {shown(given)}.'
         )
     try:
-        return f"@{names.check_alias(given[1:])}" if given.startswith("@") else stages.canonical(given)
+        target = targets.check(given, stages)
     except Invalid as error:
         raise Invalid(f"{where}: {error.message}") from None
+    if target == NONE:
+        raise Invalid(f"{where}: every version begins in the stage {NONE}, so it cannot be guarded or followed.")
+    return target
 
 
 def _moves(given: dict[str, Any], where: str) -> tuple[str, ...]:
     moves = _list({"on": [ENTER], **given}, "on", where)
     for move in moves:
-        if move not in MOVES:
-            raise Invalid(f"{where}: 'on' must be a list of {', '.join(MOVES)}, got {move!r}.")
+        if not isinstance(move, str) or move not in MOVES:
+            raise Invalid(f"{where}: 'on' must be a list of {', '.join(MOVES)}, got {shown(move)}.")
     return tuple(dict.fromkeys(moves))
 
 
-def _guards(given: dict[str, Any], name: str, where: str) -> tuple[Guard, ...]:
+def _guards(given: dict[str, Any], name: str, where: str, stages: Stages) -> tuple[Guard, ...]:
     rules = given.get("rules")
     if not isinstance(rules, list) or len(rules) > MOST_RULES:
         raise Invalid(f"{where}: 'rules' must be a list of at most {MOST_RULES} rules, got {shown(rules)}.")
@@ -229,17 +238,17 @@ def _guards(given: dict[str, Any], name: str, where: str) -> tuple[Guard, ...]:
         raise Invalid(
             f"{where} has no rules, so it would let everything pass. If that is meant, call it '{PERMISSIVE}-{name}'."
         )
-    return tuple(_guard(each, f"{where}, rule {place}") for place, each in enumerate(rules, 1))
+    return tuple(_guard(each, f"{where}, rule {place}", stages) for place, each in enumerate(rules, 1))
 
 
-def _guard(given: object, where: str) -> Guard:
+def _guard(given: object, where: str, stages: Stages) -> Guard:
     marked = None
     if isinstance(given, dict) and "on_rollback" in given:
         marked = given["on_rollback"]
         if not isinstance(marked, bool):
-            raise Invalid(f"{where}: 'on_rollback' must be true or false, got {marked!r}.")
+            raise Invalid(f"{where}: 'on_rollback' must be true or false, got {shown(marked)}.")
         given = {key: value for key, value in given.items() if key != "on_rollback"}
-    rule = parsing.parse(given, where)
+    rule = parsing.parse(given, where, stages)
     return Guard(rule, rule.on_rollback_default if marked is None else marked)
 
 
@@ -260,4 +269,9 @@ def _follow(given: object, stages: Stages, where: str) -> dict[str, str]:
         if followed == f"@{alias}":
             raise Invalid(f"{where}: the alias '{alias}' cannot follow itself.")
         found[_target(f"@{alias}", stages, where)[1:]] = _target(followed, stages, where)
+    for alias, followed in found.items():
+        if followed[1:] in found and followed.startswith("@"):
+            raise Invalid(
+                f"{where}: the alias '{alias}' cannot follow '{followed}', which follows another target itself."
+            )
     return found

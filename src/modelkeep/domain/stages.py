@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelkeep.domain.errors import Invalid
+from modelkeep.domain.texts import shown
 
 NONE = "None"
 ARCHIVED = "Archived"
@@ -39,7 +40,9 @@ class Stages:
             for name in self.names:
                 if name.lower() == stage.lower():
                     return name
-        raise Invalid(f"Invalid Model Version stage: {stage}. Value must be one of {', '.join(self.names)}.")
+        raise Invalid(
+            f"Invalid Model Version stage: {stage if isinstance(stage, str) else shown(stage)}. Value must be one of {', '.join(self.names)}."
+        )
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -66,11 +69,11 @@ def parse(document: object) -> Stages:
         raise Invalid("The stages are described by 'stages', a list of names, and 'transitions'. Nothing else fits.")
     given = document.get("stages", list(STAGES))
     if not isinstance(given, list) or len(given) > MOST_STAGES:
-        raise Invalid(f"'stages' must be a list of at most {MOST_STAGES} names, got {given!r}.")
+        raise Invalid(f"'stages' must be a list of at most {MOST_STAGES} names, got {shown(given)}.")
     for name in given:
         if not isinstance(name, str) or not _FORM.fullmatch(name) or name != name.strip() or _RESERVED.fullmatch(name):
             raise Invalid(
-                f"A stage cannot be called {name!r}: use a letter followed by letters, digits, spaces, '_' and '-', at "
+                f"A stage cannot be called {shown(name)}: use a letter followed by letters, digits, spaces, '_' and '-', at "
                 "most 64, and not 'latest' or a version such as 'v3'."
             )
     if len({name.lower() for name in given}) < len(given):
@@ -84,12 +87,15 @@ def parse(document: object) -> Stages:
 
 def _transitions(given: object, stages: Stages) -> dict[str, tuple[str, ...]]:
     if not isinstance(given, dict):
-        raise Invalid(f"'transitions' must name the stages that follow each of some stages, got {given!r}.")
+        raise Invalid(f"'transitions' must name the stages that follow each of some stages, got {shown(given)}.")
     found: dict[str, tuple[str, ...]] = {}
     for before, after in given.items():
         if not isinstance(after, list):
-            raise Invalid(f"What follows {before!r} must be a list of stages, got {after!r}.")
-        found[stages.canonical(before)] = tuple(stages.canonical(each) for each in after)
+            raise Invalid(f"What follows {shown(before)} must be a list of stages, got {shown(after)}.")
+        stage = stages.canonical(before)
+        if stage in found:
+            raise Invalid(f"What follows {stage} is said twice.")
+        found[stage] = tuple(stages.canonical(each) for each in after)
     return found
 
 

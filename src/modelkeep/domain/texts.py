@@ -61,3 +61,12 @@ def integer(value: object, field: str, at_least: int | None = None) -> int:
     if at_least is not None and value < at_least:
         raise Invalid(f"Parameter '{field}' must be at least {at_least}, got {value}.")
     return value
+
+
+def shown(given: object) -> str:
+    """A value as a message quotes it, not too long."""
+    try:
+        text = repr(given)
+    except (ValueError, RecursionError):
+        return f"a {type(given).__name__} too large to show"
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -13,8 +13,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from modelkeep.domain.trusted_types import PLAIN_METRICS
 from modelkeep.flavors.errors import Unsafe
-from modelkeep.flavors.trusted_types import PLAIN_METRICS
 
 _LEAF = -1
 # Nothing of a model is behind these, and all of the interpreter is behind functions and modules.

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from modelkeep.domain import trusted_types
 from modelkeep.domain.errors import Invalid
 from modelkeep.flavors import locations, mlmodels, pickles, requirements, saving, skops_files
 from modelkeep.flavors.errors import MissingPackage, NotAModel
@@ -19,14 +20,7 @@ FLAVOR_NAME = "lightgbm"
 LOADER = "mlflow.lightgbm"
 BOOSTER = "lightgbm.basic.Booster"
 # Trusted when a file is loaded as a model of LightGBM: its own text is inside, which LightGBM reads.
-TYPES = (
-    BOOSTER,
-    "collections.OrderedDict",
-    "lightgbm.sklearn.LGBMClassifier",
-    "lightgbm.sklearn.LGBMModel",
-    "lightgbm.sklearn.LGBMRanker",
-    "lightgbm.sklearn.LGBMRegressor",
-)
+TYPES = trusted_types.LIGHTGBM
 
 
 def save_model(

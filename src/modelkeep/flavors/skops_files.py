@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from modelkeep.domain.trusted_types import OURS
 from modelkeep.flavors import bounds
 from modelkeep.flavors.errors import MissingPackage, NotAModel, Untrusted
-from modelkeep.flavors.trusted_types import OURS
 
 # Whatever a file that was tampered with makes skops stumble over.
 _STUMBLES = (

@@ -16,6 +16,9 @@ from modelkeep.storage import formats as rows
 from modelkeep.storage.database import Transaction
 
 MOST_BYTES = 1_048_576
+_MOST_NESTED = 100
+# What PyYAML's constructors and the look at what they made raise over values that are not what their place says.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -54,15 +57,28 @@ def _read(registry: Registry, digest: str, size: int) -> bytes | None:
 def parse(content: bytes) -> Format:
     """What an MLmodel file says. One that cannot be read vouches for nothing."""
     try:
+        _check_depth(content)
         document = yaml.load(content, _LOADER)
         flavors = document["flavors"]
         if not isinstance(flavors, dict):
             raise TypeError
         told = document.get("signature")
         signature = _signature(told) if told else None
-    except (yaml.YAMLError, msgspec.DecodeError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+        return Format(tuple(name for name in flavors if isinstance(name, str)), signature, formats.runs_code(flavors))
+    except (yaml.YAMLError, msgspec.DecodeError, RecursionError, ArithmeticError, *_MALFORMED):
         return Format((), None, "its MLmodel file cannot be read")
-    return Format(tuple(str(name) for name in flavors), signature, formats.runs_code(flavors))
+
+
+def _check_depth(content: bytes) -> None:
+    """Refuse what is nested so deeply that libyaml, which recurses in C, would take the process with it."""
+    depth = 0
+    for event in yaml.parse(content, _LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MOST_NESTED:
+            raise ValueError
 
 
 def _signature(told: dict[str, Any]) -> Signature:

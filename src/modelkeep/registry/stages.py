@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelkeep.domain import actors
+from modelkeep.domain import actors, policies
 from modelkeep.domain import stages as domain
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import Conflict
+from modelkeep.domain.errors import Conflict, Invalid
 from modelkeep.domain.stages import Stages
 from modelkeep.registry import governing
 from modelkeep.registry.changes import Change
@@ -53,9 +53,11 @@ def configure(
                 raise Conflict(
                     f"The stage {gone} is held by version {held[1]} of '{held[0]}'. Move what is in it before it goes."
                 )
-            for policy, _ in governance.policies:
-                if gone in policy.targets or gone in policy.follow.values():
-                    raise Conflict(f"The stage {gone} is a target of the policy '{policy.name}'. Change that first.")
+        for each in rows.applied(change.tx):
+            try:
+                policies.parse(each.document, made)
+            except Invalid as error:
+                raise Conflict(f"The policy '{each.name}' needs stages as they are: {error.message}") from None
         rows.set_stages(change.tx, change.id, made.document)
         change.record("stages.configured", **made.document)
         return made

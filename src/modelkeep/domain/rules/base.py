@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
+from modelkeep.domain import targets, texts
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.facts import Facts, Found
+from modelkeep.domain.stages import Stages
+from modelkeep.domain.texts import shown
 
 Outcome = Literal["passed", "failed", "missing"]
 PASSED: Final = "passed"
@@ -77,20 +80,37 @@ def figure(value: float) -> str:
     return f"{value:.12g}"
 
 
-Parse = Callable[[object, str], Rule]
+Parse = Callable[[object, str, Stages], Rule]
 
 
 class Options:
-    """The keys of a rule's mapping, each taken once; what is left over is refused."""
+    """The keys of a rule's mapping, each taken once; what is left over is refused.
 
-    def __init__(self, given: dict[str, Any], where: str, parse: Parse):
+    A key without a value is refused at once: half a rule must not be read as one that demands less.
+    """
+
+    def __init__(self, given: dict[str, Any], where: str, parse: Parse, stages: Stages):
         self._left = dict(given)
         self.where = where
         self._parse = parse
+        self._stages = stages
+        for key, value in given.items():
+            if value is None:
+                raise Invalid(f"{where}: '{key}' has no value. Write one, or leave the key out.")
 
     def rule(self, given: object, where: str) -> Rule:
         """A rule inside this one."""
-        return self._parse(given, f"{self.where}, {where}")
+        return self._parse(given, f"{self.where}, {where}", self._stages)
+
+    def target(self, key: str, or_word: str | None = None) -> str | None:
+        """A target in its canonical form, None when the key is not there; a word may stand for something else."""
+        value = self.take(key)
+        if value is None or value == or_word:
+            return value
+        try:
+            return targets.check(value, self._stages)
+        except Invalid as error:
+            raise Invalid(f"{self.where}: '{key}': {error.message} An alias is written \"@champion\".") from None
 
     def take(self, key: str, default: Any = None) -> Any:
         """The value of a key, which is not left over then."""
@@ -109,26 +129,36 @@ class Options:
 
     def checked(self, value: object, key: str, at_least: float | None = None) -> float:
         """A finite number."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise Invalid(f"{self.where}: '{key}' must be a finite number, got {value!r}.")
-        if at_least is not None and value < at_least:
-            raise Invalid(f"{self.where}: '{key}' must be at least {at_least:g}, got {value:g}.")
-        return float(value)
+        try:
+            number = math.nan if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise Invalid(f"{self.where}: '{key}' must be a finite number, got {shown(value)}.")
+        if at_least is not None and number < at_least:
+            raise Invalid(f"{self.where}: '{key}' must be at least {at_least:g}, got {number:g}.")
+        return number
 
     def text(self, key: str, default: str | None = None) -> str | None:
         """A text of 1 to 256 characters, or `default`."""
         value = self.take(key, default)
-        if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > 256):
-            raise Invalid(f"{self.where}: '{key}' must be a text of 1 to 256 characters, got {value!r}.")
-        return value
+        return None if value is None else self._checked_text(value, key, "a text of 1 to 256 characters")
+
+    def _checked_text(self, value: object, key: str, what: str) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > texts.NAME_LIMIT:
+            raise Invalid(f"{self.where}: '{key}' must be {what}, got {shown(value)}.")
+        try:
+            return texts.check(value, key, texts.NAME_LIMIT)
+        except Invalid as error:
+            raise Invalid(f"{self.where}: {error.message}") from None
 
     def one_of(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
         """One of some words; it must be there when there is no default."""
         value = self.take(key, default)
-        if value not in allowed:
-            got = "it is missing" if value is None else f"got {value!r}"
+        if not isinstance(value, str) or value not in allowed:
+            got = "it is missing" if value is None else f"got {shown(value)}"
             raise Invalid(f"{self.where}: '{key}' must be one of {', '.join(allowed)}; {got}.")
-        return str(value)
+        return value
 
     def texts(self, key: str) -> tuple[str, ...] | None:
         """A list of names, which may be written as one name."""
@@ -136,9 +166,10 @@ class Options:
         if value is None:
             return None
         value = [value] if isinstance(value, str) else value
-        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-            raise Invalid(f"{self.where}: '{key}' must be a name or a list of names, got {value!r}.")
-        return tuple(value)
+        what = "a name or a list of names"
+        if not isinstance(value, list) or not value:
+            raise Invalid(f"{self.where}: '{key}' must be {what}, got {shown(value)}.")
+        return tuple(self._checked_text(each, key, what) for each in value)
 
     def must_be_true(self, key: str) -> None:
         """Take a key whose only value is true."""
@@ -149,4 +180,4 @@ class Options:
         """Refuse what is left over."""
         if self._left:
             fitting = f"it has {', '.join(known)}" if known else "it has none"
-            raise Invalid(f"{self.where}: the rule '{kind}' has no option {next(iter(self._left))!r}; {fitting}.")
+            raise Invalid(f"{self.where}: the rule '{kind}' has no option {shown(next(iter(self._left)))}; {fitting}.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from modelkeep.domain import durations, names
+from modelkeep.domain import durations
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.facts import ANY_DATASET, Facts, Found, Wanted
 from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Options, Outcome, Rule, Verdict, figure
+from modelkeep.domain.texts import shown
 
+# The version that holds the target now.
+HOLDER = "holder"
 _EVIDENCE_OPTIONS = ("evidence_kind", "from", "dataset", "max_age")
 
 
@@ -98,13 +101,11 @@ class MetricRule(Rule):
                 raise Invalid(f"{options.where}: 'between' says both bounds, so at_least and at_most don't go with it.")
             pair = options.take("between")
             if not isinstance(pair, list) or len(pair) != 2:
-                raise Invalid(f"{options.where}: 'between' must be a list of two numbers, got {pair!r}.")
+                raise Invalid(f"{options.where}: 'between' must be a list of two numbers, got {shown(pair)}.")
             low, high = (options.checked(each, "between") for each in pair)
         if low is not None and high is not None and low > high:
             raise Invalid(f"{options.where}: nothing is at least {figure(low)} and at most {figure(high)}.")
-        than = options.text("no_worse_than")
-        if than is not None and than.startswith("@"):
-            names.check_alias(than[1:])
+        than = options.target("no_worse_than", or_word=HOLDER)
         for each in ("tolerance", "better", "when_absent"):
             if than is None and options.has(each):
                 raise Invalid(f"{options.where}: '{each}' belongs to 'no_worse_than', which is missing.")
@@ -125,7 +126,7 @@ class MetricRule(Rule):
             demands.append(f"at most {figure(self.high)}")
         if self.than is not None:
             by = f" by more than {figure(self.tolerance)}" if self.tolerance else ""
-            other = "the version it replaces" if self.than == "holder" else f"that of {self.than}"
+            other = "the version it replaces" if self.than == HOLDER else f"that of {self.than}"
             demands.append(f"no worse than {other}{by}")
         return f"metric {self.key} {' and '.join(demands)}{self.filter.words}"
 
@@ -145,8 +146,8 @@ class MetricRule(Rule):
         return self._compared(facts, found, found.value, said)
 
     def _compared(self, facts: Facts, found: Found, mine: float, said: str) -> Verdict:
-        other = facts.holder if self.than == "holder" else facts.holder_of(self.than or "")
-        place = facts.target if self.than == "holder" else self.than
+        other = facts.holder if self.than == HOLDER else facts.holder_of(self.than or "")
+        place = facts.target if self.than == HOLDER else self.than
         if other is None:
             outcome: Outcome = PASSED if self.absent_passes else MISSING
             return self.verdict(outcome, f"{said}; nobody holds {place} to compare with", found, measured=mine)

@@ -9,6 +9,8 @@ from modelkeep.domain.rules.evidence import DatasetRule, EvidenceRule, MetricRul
 from modelkeep.domain.rules.formats import CodeRule, SignatureRule
 from modelkeep.domain.rules.times import FreezeRule
 from modelkeep.domain.rules.versions import DescriptionRule, HeldRule, IntactRule, PinnedRule, TagsRule
+from modelkeep.domain.stages import DEFAULT, Stages
+from modelkeep.domain.texts import shown
 
 KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
@@ -19,9 +21,11 @@ KINDS: dict[str, type[Rule]] = {
 }  # fmt: skip
 
 
-def parse(given: object, where: str) -> Rule:
+def parse(given: object, where: str, stages: Stages = DEFAULT) -> Rule:
     """A rule from its mapping.
 
+    Args:
+        stages: those that it may name.
     Raises:
         Invalid: a sentence that begins with `where`, about the first thing that is wrong.
     """
@@ -32,13 +36,7 @@ def parse(given: object, where: str) -> Rule:
         found = "there is none" if not kinds else f"this has {', '.join(kinds)}"
         raise Invalid(f"{where}: a rule has exactly one of the keys {', '.join(KINDS)}; {found} in {shown(given)}.")
     kind = KINDS[kinds[0]]
-    options = Options(given, where, parse)
+    options = Options(given, where, parse, stages)
     rule = kind.take(options)
     options.end(kind.kind, kind.options)
     return rule
-
-
-def shown(given: object) -> str:
-    """A value as a message quotes it, not too long."""
-    text = repr(given)
-    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelkeep.domain import durations, names
+from modelkeep.domain import durations, texts
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.facts import Facts
 from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Options, Rule, Verdict
+from modelkeep.domain.texts import shown
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,14 @@ class TagsRule(Rule):
         for key, value in given.items():
             if not (value is None or isinstance(value, str)):
                 raise Invalid(
-                    f'{options.where}: the value of the tag {key} must be text. Write it in quotes: "{value}".'
+                    f'{options.where}: the value of the tag {shown(key)} must be text. Write it in quotes: "{shown(value)}".'
                 )
+            try:
+                texts.check(key, "tags", texts.TAG_KEY_LIMIT)
+                if value is not None and not texts.check(value, "tags", texts.TAG_VALUE_LIMIT).strip():
+                    raise Invalid(f"The value of the tag {shown(key)} is empty, and an empty tag counts as missing.")
+            except Invalid as error:
+                raise Invalid(f"{options.where}: {error.message}") from None
         return cls(tuple(given.items()))
 
     @property
@@ -64,7 +71,7 @@ class DescriptionRule(Rule):
             return cls(1)
         if type(given) is not int or not 1 <= given <= 100_000:
             raise Invalid(
-                f"{options.where}: 'description' must be true or the least number of characters, got {given!r}."
+                f"{options.where}: 'description' must be true or the least number of characters, got {shown(given)}."
             )
         return cls(given)
 
@@ -92,11 +99,8 @@ class HeldRule(Rule):
 
     @classmethod
     def take(cls, options: Options) -> HeldRule:
-        target = options.text("held")
-        if target is None:
-            raise Invalid(f"{options.where}: 'held' must name a target, such as Staging or \"@challenger\".")
-        if target.startswith("@"):
-            names.check_alias(target[1:])
+        target = options.target("held")
+        assert target is not None
         return cls(target, durations.parse(options.take("for"), f"{options.where}: 'for'"))
 
     @property

@@ -85,3 +85,12 @@ _PLAIN = {
 OURS: frozenset[str] = frozenset(
     {f"{module}.{name}" for module, names in _PLAIN.items() for name in names} | {*TREES, *NEIGHBOR_TREES, *METRICS}
 )
+# Of LightGBM's scikit-learn models.
+LIGHTGBM = (
+    "lightgbm.basic.Booster",
+    "collections.OrderedDict",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMModel",
+    "lightgbm.sklearn.LGBMRanker",
+    "lightgbm.sklearn.LGBMRegressor",
+)
