@@ -140,6 +140,7 @@ _MODULES = (
     "exceptions",
     "lightgbm",
     "models",
+    "onnx",
     "pyfunc",
     "sklearn",
     "tracking",
