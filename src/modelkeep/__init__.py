@@ -142,6 +142,7 @@ _MODULES = (
     "exceptions",
     "lightgbm",
     "models",
+    "onnx",
     "pyfunc",
     "sklearn",
     "tracking",
