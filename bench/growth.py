@@ -1,7 +1,8 @@
 """`python -m bench.growth`, from the root of the repository: what `make growth` runs.
 
-Fills one registry for each size, asks each the same, and writes docs/growth.md: the median time of every verb, and how
-many times the smallest registry's the largest one's is. Exits 1 when that is more than LIMIT for any of them.
+Fills one registry for each size, asks each the same, and writes docs/growth.md, or docs/growth-postgresql.md: the median
+time of every verb, and how many times the smallest registry's the largest one's is. Exits 1 when that is more than LIMIT
+for any of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bench.populations import BIG, RARE, Population, fill
 from modelkeep.domain.actors import Actor
 from modelkeep.registry import aliases, events, metrics, models, opening, promotions, runs, versions
 from modelkeep.registry.handle import Registry
+from tests.support.postgres import cluster
 
 LIMIT = 1.5
 _PAGE = 10
@@ -60,6 +62,9 @@ def main() -> int:
     medians: dict[str, dict[int, float]] = {}
     filled = {}
     with contextlib.ExitStack() as stack:
+        if options.postgres:
+            options.database = stack.enter_context(cluster(durable=True)).url("postgres")
+        server = _version(options.database) if options.database else None
         registries = []
         for size in options.rows:
             population = Population(size)
@@ -82,7 +87,7 @@ def main() -> int:
         if part:
             print(f"\n{report.as_text(_table(part, judged=part is found))}")
     if options.output:
-        _write(found, bounded, options, filled)
+        _write(found, bounded, options, filled, server)
     failures = [each for each in found if each.ratio > LIMIT]
     for each in failures:
         print(
@@ -100,14 +105,20 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="numbers of versions (default 1000,100000,1000000)",
     )
     parser.add_argument("--seconds", type=float, default=1.0, help="measured time of each operation (default 1)")
-    parser.add_argument("--database", help="of a PostgreSQL server on which databases may be made; default SQLite")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server that is started for it")
+    parser.add_argument("--database", help="on a PostgreSQL server that runs, on which databases may be made")
     parser.add_argument("--folder", help="where the registries are made, and removed again")
     parser.add_argument("--keep", type=Path, help="a folder where filled registries stay, and are found again; SQLite")
     parser.add_argument("--only", help="operations whose title holds this; writes no page")
-    parser.add_argument("--output", type=Path, default=Path("docs/growth.md"), help="page to write")
+    parser.add_argument("--output", type=Path, help="page to write (default docs/growth.md, docs/growth-postgresql.md)")
     options = parser.parse_args(arguments)
-    if options.only or (options.database and options.output == Path("docs/growth.md")):
+    if options.postgres and options.database:
+        parser.error("Give one of --postgres and --database.")
+    is_postgres = options.postgres or options.database
+    if options.only:
         options.output = None
+    elif options.output is None:
+        options.output = Path("docs/growth-postgresql.md" if is_postgres else "docs/growth.md")
     return options
 
 
@@ -147,6 +158,15 @@ def _command(url: str, text: str) -> None:
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(text)
+
+
+def _version(server: str) -> str:
+    import psycopg
+
+    with psycopg.connect(server) as connection:
+        rows = [connection.execute(f"SHOW {name}").fetchone() for name in ("server_version", "shared_buffers", "fsync")]
+    version, buffers, fsync = (row[0] for row in rows if row)
+    return f"PostgreSQL {version}, shared_buffers {buffers}, fsync {fsync}"
 
 
 def _make_database(server: str, size: int) -> str:
@@ -352,7 +372,11 @@ def _table(found: list[Measured], *, judged: bool) -> list[list[str]]:
 
 
 def _write(
-    found: list[Measured], bounded: list[Measured], options: argparse.Namespace, filled: dict[int, float]
+    found: list[Measured],
+    bounded: list[Measured],
+    options: argparse.Namespace,
+    filled: dict[int, float],
+    server: str | None,
 ) -> None:
     failed = [each for each in found if each.ratio > LIMIT]
     sizes = sorted(filled)
@@ -368,9 +392,10 @@ def _write(
         for size in sizes
     ]
     parts = [
-        "# Growth",
-        "This page is written by `make growth`; don't edit it. It tells how long a call takes in registries of "
-        f"different sizes: median of calls to the verb, which the registries took in turns, in one process, on {'PostgreSQL' if options.database else 'SQLite'}, without HTTP. What a call returns is "
+        "# Growth on PostgreSQL" if server else "# Growth",
+        f"This page is written by `make growth{' ARGS=--postgres' if server else ''}`; don't edit it. It tells how long a "
+        "call takes in registries of different sizes: median of calls to the verb, which the registries took in turns, in "
+        f"one process, on {'PostgreSQL on the same machine' if server else 'SQLite'}, without HTTP. What a call returns is "
         f"the same at every size, a page holds {_PAGE}. Writes are one transaction each, with its fsync.",
         verdict,
         report.as_markdown(_table(found, judged=True)),
@@ -388,6 +413,7 @@ def _write(
             f"- {line}"
             for line in [
                 *(line for line in report.machine() if not line.startswith("load:")),
+                *([server] if server else []),
                 *report.versions(),
                 f"date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
                 f"command: `{shlex.join(['python', '-m', 'bench.growth', *sys.argv[1:]])}`",

@@ -144,6 +144,7 @@ _MODULES = (
     "exceptions",
     "lightgbm",
     "models",
+    "onnx",
     "pyfunc",
     "sklearn",
     "tracking",

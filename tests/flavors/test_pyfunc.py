@@ -155,6 +155,69 @@ def test_a_loader_that_is_not_known_is_imported_only_when_it_is_trusted(tmp_path
     assert modelkeep.pyfunc.load_model(tmp_path / "model", trust=True).predict([1]) == "mine"
 
 
+PROGRAM = """
+import mlflow, pathlib
+
+pathlib.Path({ran!r}).write_text("ran")
+
+class Adder(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        self.more = context.model_config["more"]
+
+    def predict(self, context, model_input, params=None):
+        return model_input["a"] + self.more
+
+mlflow.models.set_model(Adder())
+"""
+
+
+def test_a_program_is_run_only_when_it_is_trusted(tmp_path):
+    ran, source = tmp_path / "ran", tmp_path / "adder.py"
+    source.write_text(PROGRAM.format(ran=str(ran)))
+    mlflow.pyfunc.save_model(
+        tmp_path / "model", python_model=str(source), model_config={"more": 5}, pip_requirements=["pandas"]
+    )
+    source.unlink()
+    ran.unlink()
+
+    with pytest.raises(Untrusted, match=r"is the Python program 'adder\.py', and loading it runs it.*trust=True"):
+        modelkeep.pyfunc.load_model(tmp_path / "model")
+    assert not ran.exists()
+
+    assert (
+        modelkeep.pyfunc.load_model(tmp_path / "model", trust=True).predict(FRAME).tolist() == (FRAME["a"] + 5).tolist()
+    )
+    assert ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("x = 1\n", "gives no model to mlflow.models.set_model"),
+        ("1 / 0\n", "ended with ZeroDivisionError"),
+        ("import no_such_package\n", "needs the package 'no_such_package'"),
+        ("def (\n", "ended with SyntaxError"),
+    ],
+)
+def test_a_program_that_is_no_model_says_why(tmp_path, program, says):
+    (tmp_path / "adder.py").write_text(program)
+    settings = {"loader_module": "mlflow.pyfunc.loaders.code_model", "model_code_path": "/where/it/was/adder.py"}
+    mlmodels.write(mlmodels.MLmodel({"python_function": settings}), tmp_path)
+
+    with pytest.raises((NotAModel, MissingPackage), match=says):
+        modelkeep.pyfunc.load_model(tmp_path, trust=True)
+
+
+def test_a_program_elsewhere_on_the_disk_is_not_run(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "adder.py").write_text("1 / 0\n")
+    settings = {"loader_module": "mlflow.pyfunc.loaders.code_model", "model_code_path": str(tmp_path / "adder.py")}
+    mlmodels.write(mlmodels.MLmodel({"python_function": settings}), tmp_path / "model")
+
+    with pytest.raises(NotAModel, match=r"'adder\.py'"):
+        modelkeep.pyfunc.load_model(tmp_path / "model", trust=True)
+
+
 def test_a_package_that_is_not_installed_is_named(tmp_path):
     modelkeep.pyfunc.save_model(tmp_path / "model", summed)
     (tmp_path / "model" / "python_model.pkl").write_bytes(b"cno_such_package\nModel\n.")

@@ -1,4 +1,4 @@
-"""XGBoost both ways. Its wheel is as large as everything else together, so it is not in the dev environment."""
+"""XGBoost both ways, with the distribution `xgboost-cpu`: the other is as large as everything else together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelkeep.flavors import mlmodels
 from modelkeep.flavors.errors import NotAModel
 from tests.flavors.models import DIABETES, IRIS
 
-xgboost = pytest.importorskip("xgboost", reason="xgboost is not installed: pip install xgboost, then run this file")
+xgboost = pytest.importorskip("xgboost", reason="xgboost is not installed: pip install xgboost-cpu, then run this file")
 
 import mlflow.xgboost  # noqa: E402
 

@@ -19,6 +19,7 @@ from tests.support.servers import ROOT, RunningServer, free_port, start_process,
 HERE = Path(__file__).parent
 DATA = HERE / "data"
 MLFLOW_SECONDS = 240.0
+IS_SOAK = bool(os.environ.get("MODELKEEP_SOAK"))
 
 Import = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -111,7 +112,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
     url = f"http://127.0.0.1:{port}"
     wait_until_200(f"{url}/health", process, printed, MLFLOW_SECONDS)
     try:
-        filling = [sys.executable, "-m", "tests.importing.filling", url]
+        filling = [sys.executable, "-m", "tests.importing.filling", url, "300" if IS_SOAK else "3"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("MODELKEEP_", "MLFLOW_"))}
         subprocess.run(filling, env=environment | CLIENT_SETTINGS, cwd=ROOT, check=True, capture_output=True)
         yield MlflowServer(url, folder)

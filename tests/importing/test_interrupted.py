@@ -20,12 +20,11 @@ import modelkeep
 from compat import environments
 from modelkeep.registry import opening
 from tests.importing import multiplying
-from tests.importing.conftest import import_command
+from tests.importing.conftest import IS_SOAK, import_command
 from tests.importing.dumping import dump_with
 from tests.mlflow_client.conftest import CLIENT_SETTINGS
 from tests.support.servers import ROOT, start_server
 
-IS_SOAK = bool(os.environ.get("MODELKEEP_SOAK"))
 RUNS = 300 if IS_SOAK else 8
 SOURCES = ("database_2_9", "modelkeep_server", *(("mlflow_server_3_17", "file_store_2_9") if IS_SOAK else ()))
 
@@ -84,7 +83,6 @@ def modelkeep_server(tmp_path):
 
 @pytest.fixture
 def mlflow_server_3_17(mlflow_server):
-    fill(sys.executable, mlflow_server.url)
     return mlflow_server.url
 
 

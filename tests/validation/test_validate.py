@@ -21,6 +21,7 @@ import modelkeep.data
 import modelkeep.pyfunc
 import modelkeep.sklearn
 from modelkeep.exceptions import Conflict, Invalid, NotFound, PermissionDenied
+from tests.flavors import models
 from tests.support.servers import start_server
 from tests.validation.conftest import TEST, TRAIN, Register, X, Y
 
@@ -250,6 +251,37 @@ def test_a_model_of_more_classes_has_no_mean(register: Register):
     )
     assert "have no mean" in judged.errors[1]
     assert "'roc_auc' could not be measured" in judged.errors[0]
+
+
+@pytest.mark.parametrize("kind", models.MODELS)
+def test_every_kind_of_model_can_be_validated(kind, tmp_path):
+    model, data = models.make(kind)
+    modelkeep.sklearn.save_model(model, tmp_path / "model")
+    truth = np.roll(np.asarray(model.predict(data)), 1, axis=0)
+    registry = modelkeep.connect(str(tmp_path / "data"))
+
+    report = modelkeep.validate(
+        tmp_path / "model", data, truth, client=registry, record=False, latency={"calls": 1, "rows": 3, "warm_up": 0},
+        trust=True,
+    )  # fmt: skip
+
+    assert report.errors == []
+    if truth.ndim == 1:
+        assert "accuracy" in report.metrics or "r2" in report.metrics
+    if not isinstance(data, list):
+        assert report.metrics["missing_columns"] == 1.0
+        assert report.metrics["wrong_types"] >= 0.5
+    registry.transport.close()
+
+
+@pytest.mark.parametrize("latency", [None, False])
+def test_a_model_that_fails_is_told_in_a_sentence(register: Register, latency):
+    def fail(model_input):
+        raise RuntimeError("out of\ncoffee")
+
+    address = register(fail, module=_Functions)
+    with pytest.raises(Invalid, match="could not predict for this data: RuntimeError: out of coffee"):
+        modelkeep.validate(address, X, Y, trust=True, latency=latency)
 
 
 def test_a_model_without_true_values_is_measured_as_far_as_possible(register: Register, good):

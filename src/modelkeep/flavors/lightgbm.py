@@ -158,4 +158,8 @@ def _lightgbm() -> Any:
         import lightgbm
     except ModuleNotFoundError as error:
         raise MissingPackage(f"The package '{error.name}' is not installed. Install modelkeep[lightgbm].") from error
+    except OSError as error:
+        raise MissingPackage(
+            f"LightGBM cannot be loaded: {error}. It needs OpenMP, as in Debian's package libgomp1."
+        ) from error
     return lightgbm

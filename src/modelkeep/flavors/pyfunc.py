@@ -20,6 +20,7 @@ _LOADERS = {
     "mlflow.sklearn": "sklearn",
     "mlflow.xgboost": "xgboost",
     "mlflow.lightgbm": "lightgbm",
+    "mlflow.onnx": "onnx",
     "mlflow.pyfunc.model": "python_models",
     "mlflow.pyfunc.loaders.code_model": "python_models",
 }

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import os
 import shutil
+import sys
+import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from modelkeep.domain.errors import Invalid
 from modelkeep.flavors import locations, pickles, predictors, requirements, saving
-from modelkeep.flavors.errors import NotAModel, SchemaMismatch, Untrusted
+from modelkeep.flavors.errors import MissingPackage, NotAModel, SchemaMismatch, Untrusted
 from modelkeep.flavors.mlmodels import PYFUNC, MLmodel
 from modelkeep.flavors.predictors import FunctionModel, ObjectModel, PythonModel, PythonModelContext
 from modelkeep.flavors.publishing import ModelInfo, publish
@@ -19,6 +23,8 @@ from modelkeep.flavors.saving import Options, Written
 
 LOADER = "mlflow.pyfunc.model"
 FILE = "python_model.pkl"
+# The model of a program is in a global of MLflow's.
+_running = threading.Lock()
 
 
 def save_model(
@@ -184,9 +190,33 @@ def _from_code(folder: Path, settings: dict[str, Any], trust: bool) -> Any:
             f"The model is the Python program '{path.name}', and loading it runs it. If you know who wrote it, load it with "
             "trust=True."
         )
-    raise NotAModel(
-        f"The model is the Python program '{path.name}', written for mlflow.models.set_model(). Load it with mlflow."
-    )
+    return _as_python_model(_model_of_program(path))
+
+
+def _model_of_program(path: Path) -> Any:
+    """What a program gives to `mlflow.models.set_model`, which keeps the last one in a global of its module."""
+    name = f"modelkeep_program_{uuid.uuid4().hex}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotAModel(f"The model is the program '{path.name}', which is no Python file.")
+    program = importlib.util.module_from_spec(spec)
+    with _running:
+        keeper = sys.modules.get("mlflow.models.model")
+        if keeper is not None:
+            keeper.__mlflow_model__ = None  # type: ignore[attr-defined]
+        sys.modules[name] = program  # its classes name it
+        try:
+            spec.loader.exec_module(program)
+        except ModuleNotFoundError as error:
+            raise MissingPackage(
+                f"'{path.name}' needs the package '{error.name}', which is not installed here."
+            ) from error
+        except Exception as error:
+            raise NotAModel(f"The program '{path.name}' ended with {type(error).__name__}: {error}.") from error
+        model = getattr(sys.modules.get("mlflow.models.model"), "__mlflow_model__", None)
+    if model is None:
+        raise NotAModel(f"The program '{path.name}' gives no model to mlflow.models.set_model().")
+    return model
 
 
 def _predictor(model: Any, context: PythonModelContext) -> Callable[[Any, dict[str, Any] | None], Any]:

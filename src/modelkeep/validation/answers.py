@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from modelkeep.domain.errors import Invalid
+from modelkeep.domain.errors import Invalid, ModelkeepError
 from modelkeep.flavors import enforcing
 from modelkeep.flavors.predictors import PythonModel
 from modelkeep.flavors.pyfunc import PyFuncModel
+
+T = TypeVar("T")
 
 PROBA = "predict_proba"
 DECISION = "decision_function"
@@ -48,22 +51,41 @@ def of(model: PyFuncModel, X: Any, y: Any) -> Answers:
         y: the true values, which tell whether a model that says nothing of itself answers with labels; or None.
     Raises:
         SchemaMismatch: the data is not what the model's signature says.
-        Invalid: it gives another number of answers than there are rows.
+        Invalid: it fails, or gives another number of answers than there are rows.
     """
+    answers = asked(lambda: _of(model, X, y))
+    if len(answers.predictions) != len(X):
+        raise Invalid(
+            f"The model gave {len(answers.predictions):,} predictions for {len(X):,} rows, so they cannot be compared."
+        )
+    return answers
+
+
+def asked(call: Callable[[], T]) -> T:
+    """What a model answers.
+
+    Raises:
+        Invalid: it fails, in whatever way.
+    """
+    try:
+        return call()
+    except ModelkeepError:
+        raise
+    except Exception as error:
+        raise Invalid(
+            f"The model could not predict for this data: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        ) from error
+
+
+def _of(model: PyFuncModel, X: Any, y: Any) -> Answers:
     import numpy
 
     raw = model.get_raw_model()
     if hasattr(raw, "get_params") and hasattr(raw, PREDICT) and not isinstance(raw, PythonModel):
         signature = model.metadata.signature
         prepared = X if signature is None else enforcing.enforce_inputs(X, signature.inputs)
-        answers = _of_estimator(raw, prepared)
-    else:
-        answers = _of_function(numpy.asarray(model.predict(X)), y)
-    if len(answers.predictions) != len(X):
-        raise Invalid(
-            f"The model gave {len(answers.predictions):,} predictions for {len(X):,} rows, so they cannot be compared."
-        )
-    return answers
+        return _of_estimator(raw, prepared)
+    return _of_function(numpy.atleast_1d(numpy.asarray(model.predict(X))), y)
 
 
 def _of_estimator(raw: Any, X: Any) -> Answers:

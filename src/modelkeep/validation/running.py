@@ -232,8 +232,6 @@ def _ask_rival(job: _Job, address: str, load: Callable[[], PyFuncModel]) -> None
         job.rival = asking.of(load(), job.features, job.truth)
     except ModelkeepError as error:
         job.rival_error = f"The champion {address} could not be asked: {error.message}"
-    except Exception as error:  # whatever a model does with data that another one was made for
-        job.rival_error = f"The champion {address} could not be asked: {type(error).__name__}: {str(error)[:300]}"
 
 
 class _Job:
@@ -325,11 +323,11 @@ class _Job:
 
     def _measure_latency(self, timing: Latency) -> None:
         self.tell("measuring the latency", 0.4)
-        self.report.metrics |= latency.measure(
-            self.model.predict,
-            self.features,
-            timing,
-            lambda share: self.tell("measuring the latency", 0.4 + share * 0.5),
+        step = "measuring the latency"
+        self.report.metrics |= asking.asked(
+            lambda: latency.measure(
+                self.model.predict, self.features, timing, lambda share: self.tell(step, 0.4 + share * 0.5)
+            )
         )
         rows = min(timing.rows, len(self.features))
         self.report.details["latency"] = {"calls": timing.calls, "rows": rows, "warm_up": timing.warm_up}
