@@ -166,7 +166,7 @@ def test_single_rows_and_histories_are_found_by_their_keys(sqlite_libraries):
 def test_what_a_rule_asks_of_evidence_is_found_in_an_index(sqlite_libraries):
     tx = Recording(sqlite_libraries(1).connection)
     evidence.newest_with(tx, 1, "auc")
-    evidence.newest_with(tx, 1, "auc", kind="x", producers=["ci"], dataset_name="d", since=1, limit=5)
+    evidence.newest_with(tx, 1, "auc", kind="x", producers=["ci"], dataset_name="d", since=1)
     evidence.newest(tx, 1, "x", producers=["ci"])
     evidence.newest(tx, 1, has_dataset=True)
     evidence.page(tx, manifest_id=1, limit=5)

@@ -67,7 +67,7 @@ def test_a_table_read_as_a_whole_is_seen(session):
 def test_what_a_rule_asks_of_evidence_is_found_in_an_index(session):
     tx = Recording(session)
     evidence.newest_with(tx, 1, "auc")
-    evidence.newest_with(tx, 1, "auc", kind="x", producers=["ci"], dataset_name="d", since=1, limit=5)
+    evidence.newest_with(tx, 1, "auc", kind="x", producers=["ci"], dataset_name="d", since=1)
     evidence.newest(tx, 1, "x", producers=["ci"])
     evidence.newest(tx, 1, has_dataset=True)
     evidence.page(tx, manifest_id=1, limit=5)

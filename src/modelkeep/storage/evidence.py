@@ -172,7 +172,6 @@ def newest_with(
     dataset_digest: str | None = None,
     since: int | None = None,
     until: int | None = None,
-    limit: int | None = None,
 ) -> Fact | None:
     """The newest evidence about a manifest that has a value for a key, with that value; None when there is none.
 
@@ -181,23 +180,28 @@ def newest_with(
         producers: only what one of these posted, as a token proved.
         dataset_name, dataset_digest: only what was measured on that.
         since, until: only what was recorded in that time, both ends included, in UTC milliseconds.
-        limit: how many of the newest that have the key are looked at; without it all of them.
     """
-    conditions, parameters = _conditions(kind, producers, dataset_name, dataset_digest, since, until)
-    if limit is not None:
-        conditions += """
-            AND v.evidence_id >= coalesce((
-                SELECT evidence_id FROM evidence_values WHERE manifest_id = :manifest_id AND key = :key
-                ORDER BY evidence_id DESC LIMIT 1 OFFSET :passed_over), 0)
-        """
-        parameters["passed_over"] = limit - 1
+    parameters: dict[str, Any] = {"manifest_id": manifest_id, "key": key}
+    conditions = _conditions(parameters, kind, dataset_name, dataset_digest, since, until)
+    if producers is not None:
+        # From what each of them posted, however much others have: CROSS JOIN keeps SQLite to that order.
+        return _newest_of(
+            tx,
+            f"""
+            SELECT {_FACT}, v.value FROM evidence e CROSS JOIN evidence_values v
+            WHERE {_POSTED} AND v.manifest_id = :manifest_id AND v.key = :key AND v.evidence_id = e.id{conditions}
+            ORDER BY e.id DESC LIMIT 1
+            """,
+            parameters,
+            producers,
+        )
     row = tx.one(
         f"""
         SELECT {_FACT}, v.value FROM evidence_values v JOIN evidence e ON e.id = v.evidence_id
         WHERE v.manifest_id = :manifest_id AND v.key = :key{conditions}
         ORDER BY v.evidence_id DESC LIMIT 1
         """,
-        {"manifest_id": manifest_id, "key": key, **parameters},
+        parameters,
     )
     return None if row is None else _fact(row)
 
@@ -219,46 +223,52 @@ def newest(
     Args:
         has_dataset: only what names the digest of a data set, whichever.
     """
-    conditions, parameters = _conditions(kind, producers, dataset_name, dataset_digest, since, until)
+    parameters: dict[str, Any] = {"manifest_id": manifest_id}
+    conditions = _conditions(parameters, kind, dataset_name, dataset_digest, since, until)
     if has_dataset:
         conditions += " AND e.dataset_name IS NOT NULL AND e.dataset_digest IS NOT NULL"
-    row = tx.one(
-        f"""
-        SELECT {_FACT}, NULL FROM evidence e
-        WHERE e.manifest_id = :manifest_id{conditions} ORDER BY e.id DESC LIMIT 1
-        """,
-        {"manifest_id": manifest_id, **parameters},
-    )
+    select = f"SELECT {_FACT}, NULL FROM evidence e WHERE"
+    if producers is not None:
+        return _newest_of(tx, f"{select} {_POSTED}{conditions} ORDER BY e.id DESC LIMIT 1", parameters, producers)
+    row = tx.one(f"{select} e.manifest_id = :manifest_id{conditions} ORDER BY e.id DESC LIMIT 1", parameters)
     return None if row is None else _fact(row)
 
 
+# In the words of the index evidence_by_producer.
+_POSTED = f"e.manifest_id = :manifest_id AND e.producer = :producer AND e.source = '{API}' AND e.verified = 1"
+
+
+def _newest_of(tx: Transaction, sql: str, parameters: dict[str, Any], producers: Sequence[str]) -> Fact | None:
+    """The newest of what a statement finds of each producer."""
+    newest: Row | None = None
+    for producer in dict.fromkeys(producers):
+        row = tx.one(sql, {**parameters, "producer": producer})
+        if row is not None and (newest is None or row[0] > newest[0]):
+            newest = row
+    return None if newest is None else _fact(newest)
+
+
 def _conditions(
+    parameters: dict[str, Any],
     kind: str | None,
-    producers: Sequence[str] | None,
     dataset_name: str | None,
     dataset_digest: str | None,
     since: int | None,
     until: int | None,
-) -> tuple[str, dict[str, Any]]:
+) -> str:
+    """Conditions on evidence, whose values are added to the parameters."""
     conditions = ""
-    parameters: dict[str, Any] = {}
     for column, value in (("kind", kind), ("dataset_name", dataset_name), ("dataset_digest", dataset_digest)):
         if value is not None:
             conditions += f" AND e.{column} = :{column}"
             parameters[column] = value
-    if producers is not None:
-        conditions += f"""
-            AND e.verified = 1 AND e.source = '{API}'
-            AND e.producer IN (SELECT value FROM json_each(:producers))
-        """
-        parameters["producers"] = msgspec.json.encode(list(producers)).decode()
     if since is not None:
         conditions += " AND e.creation_timestamp >= :since"
         parameters["since"] = since
     if until is not None:
         conditions += " AND e.creation_timestamp <= :until"
         parameters["until"] = until
-    return conditions, parameters
+    return conditions
 
 
 def _fact(row: Row) -> Fact:

@@ -16,6 +16,7 @@ CREATE TABLE evidence (
 );
 CREATE INDEX evidence_of_kind ON evidence (manifest_id, kind, id);
 CREATE INDEX evidence_of_manifest ON evidence (manifest_id, id);
+CREATE INDEX evidence_by_producer ON evidence (manifest_id, producer, id) WHERE source = 'api' AND verified = 1;
 CREATE INDEX evidence_with_dataset ON evidence (manifest_id, id) WHERE dataset_name IS NOT NULL;
 
 CREATE TABLE evidence_values (

@@ -17,6 +17,8 @@ CREATE TABLE evidence (
 ) STRICT;
 CREATE INDEX evidence_of_kind ON evidence (manifest_id, kind, id);
 CREATE INDEX evidence_of_manifest ON evidence (manifest_id, id);
+-- What somebody posted, as a token proved: rules that trust some producers pass over what others have posted since.
+CREATE INDEX evidence_by_producer ON evidence (manifest_id, producer, id) WHERE source = 'api' AND verified = 1;
 CREATE INDEX evidence_with_dataset ON evidence (manifest_id, id) WHERE dataset_name IS NOT NULL;
 
 -- The values once more, where the newest of a key is found in one step however much evidence there is about the bytes.
