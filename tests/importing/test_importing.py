@@ -65,6 +65,27 @@ def test_files_are_those_of_the_source_and_versions_pinned_to_them(bring, file_s
     assert run.inputs.dataset_inputs[0].dataset.digest == "abc123"
 
 
+def test_a_deleted_experiment_does_not_hide_the_files_of_the_others(bring, file_store, target):
+    for meta in file_store.rglob("meta.yaml"):  # where it was written, as nearly everybody's is
+        meta.write_text(meta.read_text().replace("/srv/mlflow/mlruns", str(file_store)))
+    run = next(file_store.glob("*/*/artifacts/model")).parents[1]
+    gone = file_store / ".trash" / "999"
+    shutil.copytree(run, gone / uuid.UUID(int=9).hex, ignore=shutil.ignore_patterns("inputs"))
+    meta = (
+        (run.parent / "meta.yaml").read_text().replace(run.parent.name, "999").replace("name: churn", "name: trashed")
+    )
+    (gone / "meta.yaml").write_text(meta.replace("lifecycle_stage: active", "lifecycle_stage: deleted"))
+    of_run = (run / "meta.yaml").read_text().replace(run.parent.name, "999").replace(run.name, uuid.UUID(int=9).hex)
+    (gone / uuid.UUID(int=9).hex / "meta.yaml").write_text(of_run)
+
+    report = json.loads(bring(file_store, "--to", target, "--verify", "--json").stdout)
+
+    assert (report["files"], report["problems"], report["differences"]) == (12, [], [])
+    client = modelkeep.connect(target)
+    assert client.list_model_version_files("churn", "1")
+    assert {each.path for each in client.list_artifacts(uuid.UUID(int=9).hex)} == {"model", "plots"}
+
+
 def test_numbers_keep_their_gaps_and_the_next_one_is_new(bring, source, target):
     bring(source, "--to", target)
     client = modelkeep.connect(target)

@@ -38,8 +38,10 @@ class Disk:
         if location is None or scheme_of(location) != "file":
             return
         told = self.path(location)
-        if told.parent != folder and (folder / told.name).is_dir():
-            self.moved[told.parent] = folder
+        here = folder / told.name
+        # Of this experiment alone: a deleted one is in a folder `.trash`, and those beside it are where they were.
+        if told != here and here.is_dir():
+            self.moved[told] = here
 
     def path(self, uri: str) -> Path:
         """Where an address leads.
@@ -65,9 +67,9 @@ class Disk:
         if uri.startswith("file:"):
             text = unquote(re.sub(r"^file:(//[^/]*)?", "", uri))
         path = self.base / text
-        for before, now in self.moved.items():
-            if path.is_relative_to(before):
-                return now / path.relative_to(before)
+        for before in (path, *path.parents):
+            if before in self.moved:
+                return self.moved[before] / path.relative_to(before)
         return path
 
     def files(self, uri: str) -> list[SourceFile]:
