@@ -47,15 +47,14 @@ class Governance:
         """The policies that judge a move, each with its revision."""
         return [(policy, revision) for policy, revision in self.policies if policy.guards_move(model, target, move)]
 
-    def followers(self, model: str, target: str) -> list[str]:
-        """The aliases that name the previous version of a target."""
-        return [
-            alias
+    def followers(self, model: str) -> dict[str, str]:
+        """The aliases that name the previous version of a target, each with that target."""
+        return {
+            alias: followed
             for policy, _ in self.policies
             if policy.follow and policy.covers(model)
             for alias, followed in policy.follow.items()
-            if followed == target
-        ]
+        }
 
     def guarded_targets(self, model: str, move: str) -> list[str]:
         """The targets of a model for which a kind of move is judged."""

@@ -84,10 +84,10 @@ class Wanted:
     """One of several promotions that a caller asks for; the fields as `registry.promotions.promote` has them."""
 
     name: str | None = None
-    version: str | None = None
+    version: str | int | None = None
     target: str | None = None
     archive_existing_versions: bool | None = None
-    expected_version: str | None = None
+    expected_version: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.targets import of_alias
 from modelkeep.domain.versions import Version
-from modelkeep.registry import gates, governing, moving, promotions
+from modelkeep.registry import following, gates, governing, moving, promotions
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
@@ -50,10 +50,12 @@ def delete(actor: Actor, registry: Registry, name: str, alias: str) -> None:
         if before is not None:
             governance = governing.current(change.tx, registry)
             if governance.policies:
-                attempt = Attempt(version_rows.get(change.tx, name, before), of_alias(alias), policies.LEAVE)
-                refusal = gates.check(change, governance, [attempt])
+                version, target = version_rows.get(change.tx, name, before), of_alias(alias)
+                attempts = [Attempt(version, target, move) for move in (policies.LEAVE, policies.DELETE)]
+                refusal = gates.check(change, governance, attempts)
             if refusal is None:
                 moving.alias(change, owner, name, alias, before, None, "alias deleted")
+                following.follow(change, governance, owner, name, but=alias)
     if refusal is not None:
         raise refusal
 

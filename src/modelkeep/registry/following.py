@@ -29,20 +29,29 @@ def previous(tx: Transaction, owner: int, target: str) -> Iterator[Entry]:
 
     A rollback returns to a move, so what came after that move is not among them: two rollbacks go back two steps.
     """
-    entry = rows.top(tx, owner, target)
-    if entry is not None and entry.number in holders(tx, owner, target):
+    held = holders(tx, owner, target)
+    newest = entry = rows.top(tx, owner, target)
+    # Who holds it now, and what left it since, did not come before.
+    while held and entry is not None and entry.number not in held:
         entry = rows.get(tx, owner, target, entry.below)
+    entry = newest if entry is None or not held else rows.get(tx, owner, target, entry.below)
     while entry is not None:
-        yield entry
+        if held != [entry.number]:
+            yield entry
         entry = rows.get(tx, owner, target, entry.below)
 
 
-def follow(change: Change, governance: Governance, owner: int, name: str, target: str) -> None:
-    """Move the aliases that follow a target, after it was moved; those that are there stay.
+def follow(change: Change, governance: Governance, owner: int, name: str, but: str | None = None) -> bool:
+    """Move the aliases that follow a target, after something of a model was moved; whether any was.
 
+    Args:
+        but: an alias that is left alone.
     Events: alias.moved
     """
-    for alias in governance.followers(name, target):
+    moved = False
+    for alias, target in governance.followers(name).items():
+        if alias == but:
+            continue
         held = holders(change.tx, owner, target)
         after = next(
             (
@@ -55,3 +64,5 @@ def follow(change: Change, governance: Governance, owner: int, name: str, target
         before = alias_rows.find(change.tx, owner, alias)
         if before != after:
             moving.alias(change, owner, name, alias, before, after, f"previous of {target}")
+            moved = True
+    return moved

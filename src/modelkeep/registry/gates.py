@@ -13,7 +13,7 @@ from typing import Any
 from modelkeep.domain import policies
 from modelkeep.domain.errors import Refused
 from modelkeep.domain.governance import Governance
-from modelkeep.domain.policies import Judgement
+from modelkeep.domain.policies import Judgement, Policy
 from modelkeep.domain.rules.base import Verdict
 from modelkeep.domain.versions import Version
 from modelkeep.registry.cases import Case
@@ -31,12 +31,15 @@ class Attempt:
         target: canonical.
         move: one of `domain.policies.MOVES`.
         is_rollback: only the rules that are marked so judge it.
+        under: for a rollback the model's name when the version entered; policies that did not cover that name have never
+            judged it, so every rule of theirs does.
     """
 
     version: Version
     target: str
     move: str
     is_rollback: bool = False
+    under: str | None = None
 
 
 def judge(
@@ -55,9 +58,13 @@ def judge(
         return []
     case = Case(tx, registry, attempt.version, attempt.target, now, keep=keep, until=until)
     return [
-        policies.judge(policy, revision, attempt.version.name, case, attempt.move, attempt.is_rollback)
+        policies.judge(policy, revision, attempt.version.name, case, attempt.move, _is_eased(attempt, policy))
         for policy, revision in guarding
     ]
+
+
+def _is_eased(attempt: Attempt, policy: Policy) -> bool:
+    return attempt.is_rollback and (attempt.under is None or policy.covers(attempt.under))
 
 
 def judge_all(change: Change, governance: Governance, attempts: Iterable[Attempt]) -> list[Judgement]:
@@ -134,20 +141,21 @@ _WORDS = {policies.ENTER: "may not enter", policies.LEAVE: "may not leave", poli
 
 def message(attempts: list[Attempt], refused: list[Judgement]) -> str:
     """What a caller reads: for each version and target, each rule that failed, with the value, the bound or what is missing."""
-    parts = []
+    parts: list[str] = []
     for attempt in attempts:
         own = [each for each in refused if _is_of(each, attempt)]
         if not own:
             continue
         version = attempt.version
-        parts.append(f"Version {version.number} of '{version.name}' {_WORDS[attempt.move]} {attempt.target}:")
-        parts += [
+        lines = [f"Version {version.number} of '{version.name}' {_WORDS[attempt.move]} {attempt.target}:"]
+        lines += [
             f"- policy '{each.policy}'{'' if each.revision is None else f' (revision {each.revision})'}, "
             f"{verdict.rule}: {verdict.reason}."
             for each in own
             for verdict in each.refusals
         ]
-    return "\n".join(dict.fromkeys(parts))
+        parts += dict.fromkeys(lines)
+    return "\n".join(parts)
 
 
 def passed(judgements: list[Judgement]) -> dict[str, Any]:

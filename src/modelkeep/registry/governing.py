@@ -20,8 +20,8 @@ def current(tx: Transaction, registry: Registry) -> Governance:
     found = stages.DEFAULT if document is None else stages.parse(document)
     applied = tuple((policies.parse(each.document, found), each.revision) for each in rows.applied(tx))
     # Also when this transaction is undone: no other change has the same id.
-    registry.governance = Governance(revision, found, applied)
-    return registry.governance
+    made = registry.governance = Governance(revision, found, applied)
+    return made
 
 
 def canonical_stage(tx: Transaction, stage: object) -> str:

@@ -18,7 +18,7 @@ from modelkeep.domain.experiments import Experiment
 from modelkeep.domain.imports import Files, Known, Model, Result, Version
 from modelkeep.domain.models import PROMPT_TAG
 from modelkeep.domain.targets import of_alias
-from modelkeep.registry import evidence, gates, governing, manifests, moving, sources
+from modelkeep.registry import evidence, following, gates, governing, manifests, moving, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
@@ -339,6 +339,7 @@ def _bring_model(change: Change, origin: str, record: Model) -> list[Result]:
         own = result(name, owner, before is None, left_out)
     changes: dict[str, Any] = {} if is_same or was_touched else {"description": record.description}
     if any(each.outcome in (imports.IMPORTED, imports.UPDATED) for each in (own, *found)):
+        following.follow(change, governing.current(change.tx, change.registry), owner, name)
         updated = change.now if record.last_updated_timestamp is None else record.last_updated_timestamp
         model_rows.update(change.tx, owner, updated, **changes)
         note(
@@ -369,19 +370,25 @@ def _bring_aliases(change: Change, origin: str, owner: int, name: str, record: M
         if after is not None and after not in live:
             left_out.append(f"The alias '{alias}' was left out: it points to version {after}, which is not here.")
         elif before != after:
-            refused = after is not None and _refused(change, version_rows.get(change.tx, name, after), of_alias(alias))
+            refused, said = _judged(change, _alias_attempts(change, name, of_alias(alias), before, after))
             if refused:
                 left_out.append(f"The alias '{alias}' was left out. {refused}")
             else:
-                moving.alias(change, owner, name, alias, before, after, f"imported from {origin}")
+                moving.alias(change, owner, name, alias, before, after, f"imported from {origin}", **said)
 
 
-def _refused(change: Change, version: domain_versions.Version, target: str) -> str:
-    """What the policies here say against a version's entering a target; empty when they let it pass."""
-    governance = governing.current(change.tx, change.registry)
-    attempts = [Attempt(version, target, policies.ENTER)]
-    judgements = gates.judge_all(change, governance, attempts)
-    return gates.message(attempts, [judgement for judgement in judgements if not judgement.passed])
+def _alias_attempts(change: Change, name: str, target: str, before: int | None, after: int | None) -> list[Attempt]:
+    moves = [(after, policies.ENTER), (before, policies.LEAVE)] + ([(before, policies.DELETE)] if after is None else [])
+    return [
+        Attempt(version_rows.get(change.tx, name, number), target, move) for number, move in moves if number is not None
+    ]
+
+
+def _judged(change: Change, attempts: list[Attempt]) -> tuple[str, dict[str, Any]]:
+    """What the policies here say against some moves, empty when they let them pass; and what the event says of that."""
+    judgements = gates.judge_all(change, governing.current(change.tx, change.registry), attempts)
+    refused = [judgement for judgement in judgements if not judgement.passed]
+    return gates.message(attempts, refused), gates.passed(judgements)
 
 
 def _bring_version(
@@ -515,13 +522,19 @@ def _insert_version(
 def _bring_stage(
     change: Change, origin: str, version: domain_versions.Version, stage: str, updated: int, left_out: list[str]
 ) -> None:
-    if version.current_stage == stage:
+    before = version.current_stage
+    if before == stage:
         return
-    if refused := _refused(change, version, stage):
+    if not governing.stages_of(change.tx, change.registry).allows(before, stage):
+        left_out.append(f"The stage was left out: the stages of this registry do not lead from {before} to {stage}.")
+        return
+    attempts = [Attempt(version, stage, policies.ENTER), Attempt(version, before, policies.LEAVE)]
+    refused, said = _judged(change, attempts)
+    if refused:
         left_out.append(f"The stage was left out. {refused}")
         return
     owner, number = version.model_id, version.number
-    moving.stage(change, owner, version.name, number, version.current_stage, stage, f"imported from {origin}")
+    moving.stage(change, owner, version.name, number, before, stage, f"imported from {origin}", **said)
     version_rows.update(change.tx, owner, number, updated, promoted_timestamp=None if stage == stages.NONE else updated)
 
 
@@ -541,13 +554,14 @@ def _update_version(
             version_rows.delete_tag(change.tx, owner, number, key)
     for key, value in collected.items():
         version_rows.set_tag(change.tx, owner, number, key, value)
-    _bring_stage(change, origin, found, stage, updated, left_out)
     version_rows.update(
         change.tx, owner, number, updated,
         description=record.description,
         status=record.status if record.status in _STATUSES else found.status,
         status_message=record.status_message,
     )  # fmt: skip
+    # Judged with the tags and the description that it has from now on.
+    _bring_stage(change, origin, version_rows.get(change.tx, found.name, number), stage, updated, left_out)
     change.record(
         "version.imported",
         owner,

@@ -13,7 +13,7 @@ from modelkeep.domain.errors import Conflict, Gone, Invalid, NotFound
 from modelkeep.domain.manifests import FILES_LIMIT, Found, Manifest, ManifestFile, Pin
 from modelkeep.domain.paging import Page
 from modelkeep.domain.versions import Version
-from modelkeep.registry import evidence, sources
+from modelkeep.registry import carrying, evidence, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.registry.sources import Resolved
@@ -64,7 +64,7 @@ def pin(actor: Actor, registry: Registry, name: str, version: str | int) -> Vers
     Raises:
         Invalid: there are no files at its source here, or they are not fit for a manifest.
         NotFound: there is no such version, or what its source names is gone.
-        Conflict: it is pinned already.
+        Conflict: it is pinned already, or holds a target that a policy guards.
         Gone: the bytes of a file are damaged.
     Events: version.pinned
     """
@@ -78,6 +78,7 @@ def pin(actor: Actor, registry: Registry, name: str, version: str | int) -> Vers
                 f"Version {number} of '{name}' is pinned already, and a pinned version never changes. "
                 "Register a new version for other files."
             )
+        carrying.check_pin(change, found)
         resolved = sources.resolve(
             change.tx, found.source, found.run_id, found.logged_model_id, is_prompt=version_rows.is_prompt(found)
         )

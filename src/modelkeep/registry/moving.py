@@ -78,6 +78,6 @@ def alias(
     rows.insert(change.tx, owner, of_alias(alias), after, below)
 
 
-def note_stay(change: Change, owner: int, target: str, number: int, below: int) -> None:
-    """Note that a version, which stays in a target, is the one that a rollback returned to with the newest event."""
+def note_stay(change: Change, owner: int, target: str, number: int, below: int | None = None) -> None:
+    """Note that a version, which stays in a target, is the one that the newest event left there alone."""
     rows.insert(change.tx, owner, target, number, below)

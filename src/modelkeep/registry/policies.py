@@ -10,6 +10,7 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Conflict, Invalid, NotFound
 from modelkeep.domain.governance import Governance, Revision
 from modelkeep.domain.policies import Policy, Standing
+from modelkeep.domain.stages import Stages
 from modelkeep.domain.targets import of_alias
 from modelkeep.registry import following, gates, governing
 from modelkeep.registry.changes import Change
@@ -39,11 +40,17 @@ def lint(actor: Actor, registry: Registry, document: dict[str, Any] | None = Non
 def _parsed(current: Governance, document: dict[str, Any] | None) -> Policy:
     if document is None:
         raise Invalid("Missing value for required parameter 'document': the policy.")
+    _check_size(document, current.stages)
     made = policies.parse(document, current.stages)
     others = [policy for policy, _ in current.policies if policy.name != made.name]
     for policy in (made, *others):
         for alias in policy.follow:
             for guarding in (made, *others):
+                if of_alias(alias) in guarding.follow.values():
+                    raise Invalid(
+                        f"The policy '{guarding.name}' cannot follow '@{alias}', which follows another target itself, as the "
+                        f"policy '{policy.name}' asks."
+                    )
                 if of_alias(alias) in guarding.targets:
                     raise Invalid(
                         f"The alias '{alias}' is kept by the registry, as the policy '{policy.name}' asks, so the policy "
@@ -67,7 +74,6 @@ def apply(actor: Actor, registry: Registry, document: dict[str, Any] | None = No
         document: with the keys `policy` (its name), `models`, `targets` and `rules`; the reference of policies says the rest.
     Raises:
         Invalid: a sentence about the first thing that is wrong.
-        TooLarge: the document has more than 64 KiB.
         Conflict: there are too many policies.
     Events: policy.applied
     """
@@ -76,7 +82,6 @@ def apply(actor: Actor, registry: Registry, document: dict[str, Any] | None = No
         current = governing.current(change.tx, registry)
         made = _parsed(current, document)
         assert document is not None
-        _check_size(document)
         before = rows.newest(change.tx, made.name)
         if before is not None and before.document == document:
             return before
@@ -89,8 +94,12 @@ def apply(actor: Actor, registry: Registry, document: dict[str, Any] | None = No
         return revision
 
 
-def _check_size(document: dict[str, Any]) -> None:
-    size = rows.size_of(document)
+def _check_size(document: dict[str, Any], stages: Stages) -> None:
+    try:
+        size = rows.size_of(document)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        policies.parse(document, stages)
+        raise Invalid("The policy holds something that JSON cannot say.") from None
     if size > policies.MOST_BYTES:
         raise Invalid(
             f"The policy has {size:,} bytes; at most {policies.MOST_BYTES:,} are allowed. Split it into several."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelkeep.domain import actors, names, policies, targets, texts
@@ -46,7 +46,7 @@ def transition(
     texts.required(stage, "stage")
     if isinstance(stage, str) and stage.startswith("@"):
         raise Invalid(f"'{stage}' is an alias and not a stage. Point the alias at the version instead.")
-    wanted = Wanted(name, str(version), stage, archive_existing_versions)
+    wanted = Wanted(name, version, stage, archive_existing_versions)
     return _promote(actor, registry, [wanted], "transition")[0]
 
 
@@ -77,10 +77,7 @@ def promote(
         PermissionDenied: the actor may not force it.
     Events: stage.changed or alias.moved for everything that moved, all under one change id; or promotion.refused
     """
-    wanted = Wanted(
-        name, str(version), target, archive_existing_versions,
-        None if expected_version is None else str(expected_version),
-    )  # fmt: skip
+    wanted = Wanted(name, version, target, archive_existing_versions, expected_version)
     return _promote(actor, registry, [wanted], "promotion", reason, bool(force), archives=True)[0]
 
 
@@ -95,14 +92,17 @@ def promote_all(
         as `promote`; a refusal names every rule that any of them failed.
     Events: as `promote`
     """
-    if not moves or len(moves) > MOST_MOVES:
-        raise Invalid(f"Parameter 'moves' must be 1 to {MOST_MOVES} promotions, got {len(moves or ())}.")
+    actors.require(actor, "write", "registered models")
+    if not isinstance(moves, list) or not all(isinstance(each, Wanted) for each in moves):
+        raise Invalid(f"Parameter 'moves' must be a list of promotions, got {texts.shown(moves)}.")
+    if not 1 <= len(moves) <= MOST_MOVES:
+        raise Invalid(f"Parameter 'moves' must be 1 to {MOST_MOVES} promotions, got {len(moves)}.")
     return _promote(actor, registry, moves, "promotion", reason, archives=True)
 
 
 def point(actor: Actor, registry: Registry, name: str, version: int, alias: str) -> None:
     """Point an alias at a version; `aliases.point` says the rest."""
-    _promote(actor, registry, [Wanted(name, str(version), targets.of_alias(alias))], "alias set")
+    _promote(actor, registry, [Wanted(name, version, targets.of_alias(alias))], "alias set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,9 @@ def _promote(
     refusal: Refused | None = None
     with Change(actor, registry) as change:
         governance = governing.current(change.tx, registry)
-        planned = [_plan(change, governance.stages, wanted, archives) for wanted in moves]
-        _check_apart(planned)
+        planned = _apart([_plan(change.tx, governance.stages, wanted, archives) for wanted in moves])
+        for one in planned:
+            _check_transitions(governance.stages, one)
         attempts = [each for one in planned for each in _attempts(change.tx, governance, one)]
         judgements = gates.judge_all(change, governance, attempts)
         refused = not all(judgement.passed for judgement in judgements)
@@ -149,9 +150,13 @@ def _promote(
             for one in planned:
                 key = (one.version.name, one.version.number, one.target)
                 own = [each for each in judgements if (each.model, each.version, each.target) == key]
-                _apply(change, governance, one, cause, reason, own, refused)
-        if refusal is None:
-            return [one.version for one in planned]
+                _apply(change, one, cause, reason, own, refused)
+            owners = {one.version.model_id: one.version.name for one in planned}
+            followed = [following.follow(change, governance, owner, name) for owner, name in owners.items()]
+            if len(planned) > 1 or any(followed):
+                return [rows.get(change.tx, one.version.name, one.version.number) for one in planned]
+            return [planned[0].version]
+    assert refusal is not None
     raise refusal
 
 
@@ -166,18 +171,15 @@ def _check_override(actor: Actor, reason: str | None) -> None:
         raise Invalid("Forcing a promotion needs a 'reason', which stays in the history.")
 
 
-def _plan(change: Change, stages: Stages, wanted: Wanted, archives: bool) -> _Planned:
+def _plan(tx: Transaction, stages: Stages, wanted: Wanted, archives: bool) -> _Planned:
     target = targets.check(wanted.target, stages)
     alias = alias_of(target)
     archive = wanted.archive_existing_versions
     if alias is None and archive and target in (NONE, ARCHIVED):
-        raise Invalid(
-            f"Model version transition cannot archive existing model versions because '{target}' is not an Active "
-            f"stage. Valid stages are {', '.join(stages.active)}."
-        )
-    version = rows.get(change.tx, str(wanted.name), names.check_version(wanted.version))
+        raise Invalid(_not_active(stages, target))
+    version = rows.get(tx, str(wanted.name), names.check_version(wanted.version))
     if alias is not None:
-        pointed = alias_rows.find(change.tx, version.model_id, alias)
+        pointed = alias_rows.find(tx, version.model_id, alias)
         holders = [] if pointed is None else [pointed]
         displaced = [number for number in holders if number != version.number]
     else:
@@ -185,32 +187,41 @@ def _plan(change: Change, stages: Stages, wanted: Wanted, archives: bool) -> _Pl
             archive = archives and target not in (NONE, ARCHIVED)
         holders = []
         if archive or wanted.expected_version is not None:
-            holders = rows.numbers_in_stage(change.tx, version.model_id, target)
+            holders = rows.numbers_in_stage(tx, version.model_id, target)
         elif version.current_stage == target:
             holders = [version.number]
         displaced = [number for number in holders if number != version.number] if archive else []
-        _check_transitions(stages, version, target, bool(displaced))
     _check_expected(wanted.expected_version, version.name, target, max(holders, default=None))
     return _Planned(version, target, holders, displaced)
 
 
-def _check_transitions(stages: Stages, version: Version, target: str, displaces: bool) -> None:
+def _not_active(stages: Stages, stage: str) -> str:
+    return (
+        f"Model version transition cannot archive existing model versions because '{stage}' is not an Active stage. "
+        f"Valid stages are {', '.join(stages.active)}."
+    )
+
+
+def _check_transitions(stages: Stages, one: _Planned) -> None:
+    version, target = one.version, one.target
+    if alias_of(target) is not None:
+        return
     if version.current_stage != target and not stages.allows(version.current_stage, target):
         raise Invalid(
             f"Version {version.number} of '{version.name}' is in {version.current_stage}, from where the stages of this "
             f"registry lead to {', '.join(stages.transitions[version.current_stage]) or 'nowhere'}, not to {target}."
         )
-    if displaces and not stages.allows(target, ARCHIVED):
+    if one.displaced and not stages.allows(target, ARCHIVED):
         raise Invalid(
             f"The versions in {target} cannot be archived to make room: from there the stages of this registry lead to "
             f"{', '.join(stages.transitions[target]) or 'nowhere'}. Move them first, or don't archive."
         )
 
 
-def _check_expected(expected: str | None, name: str, target: str, holder: int | None) -> None:
+def _check_expected(expected: str | int | None, name: str, target: str, holder: int | None) -> None:
     if expected is None:
         return
-    wanted = None if expected in ("", "0") else names.check_version(expected)
+    wanted = None if expected in ("", "0", 0) else names.check_version(expected)
     if wanted != holder:
         raise Conflict(
             f"{target} of '{name}' is held by {_version(holder)}, and {_version(wanted)} was expected. It was moved since; "
@@ -222,7 +233,8 @@ def _version(number: int | None) -> str:
     return "no version" if number is None else f"version {number}"
 
 
-def _check_apart(planned: list[_Planned]) -> None:
+def _apart(planned: list[_Planned]) -> list[_Planned]:
+    """The same promotions, when no two of them are about the same; none displaces what another one moves away."""
     seen: set[tuple[int, str]] = set()
     stages: set[tuple[int, int]] = set()
     for one in planned:
@@ -236,6 +248,14 @@ def _check_apart(planned: list[_Planned]) -> None:
         seen.add(key)
         if alias_of(one.target) is None:
             stages.add(version)
+    return [
+        one
+        if alias_of(one.target) is not None
+        else replace(
+            one, displaced=[number for number in one.displaced if (one.version.model_id, number) not in stages]
+        )
+        for one in planned
+    ]
 
 
 def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterator[Attempt]:
@@ -255,7 +275,6 @@ def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterato
 
 def _apply(
     change: Change,
-    governance: Governance,
     one: _Planned,
     cause: str,
     reason: str | None,
@@ -265,16 +284,18 @@ def _apply(
     version, target = one.version, one.target
     owner, name, number = version.model_id, version.name, version.number
     said: dict[str, Any] = {"reason": reason} if reason else {}
+    if forced:
+        said["forced"] = True
     alias = alias_of(target)
     if alias is None:
         for other in one.displaced:
             moving.stage(change, owner, name, other, target, ARCHIVED, f"version {number} took its place", **said)
-    if one.is_there:
-        return
     said |= gates.passed(judgements)
-    if forced:
-        said["forced"] = True
-    if alias is None:
+    if one.is_there:
+        if alias is not None or not one.displaced:
+            return
+        moving.note_stay(change, owner, target, number)
+    elif alias is None:
         moving.stage(change, owner, name, number, version.current_stage, target, cause, **said)
         version.current_stage = target
         version.last_updated_timestamp = version.promoted_timestamp = change.now
@@ -284,7 +305,6 @@ def _apply(
         version.aliases = sorted({*version.aliases, alias})
     if forced:
         overrides.insert(change.tx, owner, target, number, str(reason), change.actor.name)
-    following.follow(change, governance, owner, name, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,26 +339,15 @@ def explain(
     with registry.database.read() as tx:
         governance = governing.current(tx, registry)
         checked = targets.check(target, governance.stages)
-        found = rows.get(tx, name, number)
-        alias = alias_of(checked)
         problem = None
-        displaced: list[int] = []
-        if alias is None:
-            archive = (
-                checked not in (NONE, ARCHIVED) if archive_existing_versions is None else archive_existing_versions
-            )
-            others = rows.numbers_in_stage(tx, found.model_id, checked)
-            displaced = [each for each in others if each != number] if archive else []
-            is_there = found.current_stage == checked
-            try:
-                _check_transitions(governance.stages, found, checked, bool(displaced))
-            except Invalid as error:
-                problem = error.message
-        else:
-            pointed = alias_rows.find(tx, found.model_id, alias)
-            is_there = pointed == number
-            displaced = [] if pointed is None or is_there else [pointed]
-        planned = _Planned(found, checked, [number] if is_there else [], displaced)
+        if archive_existing_versions and checked in (NONE, ARCHIVED):
+            problem = _not_active(governance.stages, checked)
+            archive_existing_versions = None
+        planned = _plan(tx, governance.stages, Wanted(name, number, checked, archive_existing_versions), archives=True)
+        try:
+            _check_transitions(governance.stages, planned)
+        except Invalid as error:
+            problem = error.message
         attempts = list(_attempts(tx, governance, planned))
         now = registry.clock()
         judgements = [each for attempt in attempts for each in gates.judge(tx, registry, governance, attempt, now)]

@@ -18,6 +18,7 @@ from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import models as model_rows
+from modelkeep.storage import overrides, past
 from modelkeep.storage import versions as rows
 
 MOST_LOOKED_AT = 1000
@@ -34,7 +35,8 @@ def rollback(
     """Return a target to the version that held it before the one that holds it now; again, and it goes back further.
 
     Versions that were deleted, and those that a rule marked `on_rollback` refuses, are passed over and named in the event.
-    Who holds a stage now goes to Archived.
+    So are those that were forced in, or came in while the model had a name that a policy does not cover, if any rule refuses
+    them: they have never passed. Who holds a stage now goes to Archived.
 
     Args:
         expected_version: the version that holds the target now, 0 for none; when another does, nothing is changed.
@@ -62,12 +64,7 @@ def rollback(
             raise Invalid(
                 f"What is in {checked} cannot go to Archived to make room: the stages of this registry don't lead there."
             )
-        leaving = [
-            Attempt(rows.get(change.tx, name, number), checked, policies.LEAVE, is_rollback=True)
-            for number in held
-            if number != version.number and governance.policies
-        ]
-        refusal = gates.check(change, governance, leaving)
+        refusal = gates.check(change, governance, _leaving(change, governance, name, checked, held, version))
         if refusal is None:
             said: dict[str, Any] = {"returns_to": entry.position, **gates.passed(judgements)}
             if skipped:
@@ -75,9 +72,28 @@ def rollback(
             if reason:
                 said["reason"] = reason
             _return(change, owner, name, checked, held, entry, version, said)
-            following.follow(change, governance, owner, name, checked)
+            following.follow(change, governance, owner, name)
             return rows.get(change.tx, name, version.number)
     raise refusal
+
+
+def _leaving(
+    change: Change, governance: Governance, name: str, target: str, held: list[int], version: Version
+) -> list[Attempt]:
+    """What gives way to a version that comes back, and the stage that it comes from."""
+    if not governance.policies:
+        return []
+    is_stage = alias_of(target) is None
+    attempts = []
+    if is_stage and version.number not in held:
+        attempts.append(Attempt(version, version.current_stage, policies.LEAVE, is_rollback=True))
+    for number in held:
+        if number != version.number:
+            other = rows.get(change.tx, name, number)
+            attempts.append(Attempt(other, target, policies.LEAVE, is_rollback=True))
+            if is_stage:
+                attempts.append(Attempt(other, ARCHIVED, policies.ENTER, is_rollback=True))
+    return attempts
 
 
 def _check_expected(expected: str | int | None, name: str, target: str, held: list[int]) -> None:
@@ -107,7 +123,10 @@ def _choose(
         elif not _leads(governance, version.current_stage, target):
             why = f"the stages of this registry don't lead from {version.current_stage} to {target}"
         if version is not None and why is None:
-            attempt = Attempt(version, target, policies.ENTER, is_rollback=True)
+            # What was forced in has never passed.
+            was_forced = overrides.find(change.tx, entry.position) is not None
+            under = past.name_at(change.tx, owner, entry.position) if governance.policies else None
+            attempt = Attempt(version, target, policies.ENTER, not was_forced, under)
             judgements = gates.judge_all(change, governance, [attempt])
             refused = [verdict for judgement in judgements for verdict in judgement.refusals]
             if refused:

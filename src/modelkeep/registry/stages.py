@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelkeep.domain import actors
+from modelkeep.domain import actors, policies
 from modelkeep.domain import stages as domain
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import Conflict
+from modelkeep.domain.errors import Conflict, Invalid
+from modelkeep.domain.governance import Revision
+from modelkeep.domain.policies import Policy
 from modelkeep.domain.stages import Stages
 from modelkeep.registry import governing
 from modelkeep.registry.changes import Change
@@ -53,9 +55,20 @@ def configure(
                 raise Conflict(
                     f"The stage {gone} is held by version {held[1]} of '{held[0]}'. Move what is in it before it goes."
                 )
-            for policy, _ in governance.policies:
-                if gone in policy.targets or gone in policy.follow.values():
-                    raise Conflict(f"The stage {gone} is a target of the policy '{policy.name}'. Change that first.")
+        current = {policy.name: policy for policy, _ in governance.policies}
+        for each in rows.applied(change.tx):
+            _check_still_means(each, current[each.name], made)
         rows.set_stages(change.tx, change.id, made.document)
         change.record("stages.configured", **made.document)
         return made
+
+
+def _check_still_means(applied: Revision, policy: Policy, made: Stages) -> None:
+    """Refuse stages under which an applied policy would be wrong, or be about something else."""
+    try:
+        if policies.parse(applied.document, made) == policy:
+            return
+        why = "one of its words would be read as a stage, or no longer as one."
+    except Invalid as error:
+        why = error.message
+    raise Conflict(f"The policy '{applied.name}' needs stages as they are: {why} Change the policy first.")

@@ -9,7 +9,7 @@ from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag, check_value, collect
 from modelkeep.domain.targets import NOWHERE, of_alias
 from modelkeep.domain.versions import Version
-from modelkeep.registry import evidence, gates, governing, manifests, moving, searching, sources
+from modelkeep.registry import evidence, following, gates, governing, manifests, moving, searching, sources
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
@@ -188,7 +188,8 @@ def delete(actor: Actor, registry: Registry, name: str, version: str | int) -> N
         pointing = aliases.of_version(change.tx, found.model_id, number)
         held = [found.current_stage, *map(of_alias, pointing)]
         attempts = [Attempt(found, target, move) for target in held for move in (policies.LEAVE, policies.DELETE)]
-        refusal = gates.check(change, governing.current(change.tx, registry), attempts)
+        governance = governing.current(change.tx, registry)
+        refusal = gates.check(change, governance, attempts)
         if refusal is None:
             for alias in pointing:
                 moving.alias(change, found.model_id, name, alias, number, None, "version deleted")
@@ -197,6 +198,7 @@ def delete(actor: Actor, registry: Registry, name: str, version: str | int) -> N
             change.record("version.deleted", found.model_id, model=name, version=number, stage=found.current_stage)
             if found.current_stage != stages.NONE:
                 move_rows.insert(change.tx, found.model_id, NOWHERE, number)
+            following.follow(change, governance, found.model_id, name)
     if refusal is not None:
         raise refusal
 
@@ -220,6 +222,7 @@ def restore(actor: Actor, registry: Registry, name: str, version: str | int) -> 
         change.record("version.restored", owner, model=name, version=number)
         if found.current_stage != stages.NONE:
             moving.stage(change, owner, name, number, found.current_stage, stages.NONE, "version restored")
+        following.follow(change, governing.current(change.tx, registry), owner, name)
         return rows.get(change.tx, name, number)
 
 

@@ -35,19 +35,21 @@ def _was(tx: Transaction, model_id: int, name: str, position: int) -> bool:
     first = tx.one("SELECT min(position) FROM events WHERE model_id = :id", {"id": model_id})
     if first is None or first[0] is None or first[0] > position:
         return False
-    called = name_of(tx, model_id)
-    for at, payload in _of_kinds(tx, model_id, ["model.renamed"]):
-        if at > position:
-            called = payload["from"]
-            break
-        called = payload["model"]
-    if called != name:
+    if name_at(tx, model_id, position) != name:
         return False
     live = True
     for at, payload in _of_kinds(tx, model_id, ["model.deleted", "model.restored"]):
         if at <= position:
             live = payload["kind"] == "model.restored"
     return live
+
+
+def name_at(tx: Transaction, model_id: int, position: int) -> str:
+    """The name that a model had right after a position."""
+    for at, payload in _of_kinds(tx, model_id, ["model.renamed"]):
+        if at > position:
+            return payload["from"]
+    return name_of(tx, model_id)
 
 
 def _of_kinds(tx: Transaction, model_id: int, kinds: list[str]) -> list[tuple[int, dict[str, str]]]:
