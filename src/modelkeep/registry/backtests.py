@@ -8,6 +8,7 @@ from modelkeep.domain import actors, backtests, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.backtests import Trial
 from modelkeep.domain.errors import Invalid
+from modelkeep.domain.moves import Entry
 from modelkeep.domain.policies import Policy
 from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Rule
 from modelkeep.domain.rules.combined import NotRule, Several
@@ -31,7 +32,7 @@ def run(
     """What a policy would have said of the last promotions into its targets, the newest first. Nothing is changed.
 
     Evidence counts when it had been recorded by then. Tags, descriptions and damage are known as they are today only, so of
-    rules about them nobody can tell.
+    rules about them nobody can tell. A rollback is tried by the rules that are marked for it.
 
     Args:
         document: the policy.
@@ -49,19 +50,20 @@ def run(
         before = texts.INT64_MAX
         while len(found) < size:
             entries = rows.recent_entries(tx, list(policy.targets), before, size)
-            for model_id, model, target, entry in entries:
+            for model_id, model, target, is_rollback, entry in entries:
                 if policy.covers(model) and len(found) < size:
-                    found.append(_try(tx, registry, policy, past.version(tx, model_id, entry.number), target, entry))
+                    case = _PastCase(tx, registry, past.version(tx, model_id, entry.number), target, entry)
+                    found.append(_try(policy, model, case, entry, is_rollback))
             if len(entries) < size:
                 break
-            before = entries[-1][3].position
+            before = entries[-1][-1].position
     return found
 
 
 class _PastCase(Case):
     """The facts as they were right before a promotion."""
 
-    def __init__(self, tx: Transaction, registry: Registry, version: Version, target: str, entry: Any):
+    def __init__(self, tx: Transaction, registry: Registry, version: Version, target: str, entry: Entry):
         super().__init__(tx, registry, version, target, entry.timestamp, until=entry.timestamp)
         self._position = entry.position
 
@@ -75,12 +77,13 @@ class _PastCase(Case):
         return max((number for number in held if target != self.target or number != self.number), default=None)
 
 
-def _try(tx: Transaction, registry: Registry, policy: Policy, version: Version, target: str, entry: Any) -> Trial:
-    case = _PastCase(tx, registry, version, target, entry)
+def _try(policy: Policy, model: str, case: _PastCase, entry: Entry, is_rollback: bool) -> Trial:
     refusals, unknown = [], []
     if not policy.allow_unpinned and not case.is_pinned:
         refusals.append("pinned to its files: it has no files here")
     for guard in policy.guards:
+        if is_rollback and not guard.on_rollback:
+            continue
         verdict = guard.rule.judge(case)
         if _is_of_today(guard.rule):
             unknown.append(f"{verdict.rule}: only today's answer is known")
@@ -91,9 +94,7 @@ def _try(tx: Transaction, registry: Registry, policy: Policy, version: Version, 
     outcome: backtests.Outcome = backtests.WOULD_PASS
     if refusals or unknown:
         outcome = backtests.WOULD_REFUSE if refusals else backtests.CANNOT_TELL
-    return Trial(
-        version.name, version.number, target, entry.position, entry.timestamp, outcome, tuple(refusals or unknown)
-    )
+    return Trial(model, case.number, case.target, entry.position, entry.timestamp, outcome, tuple(refusals or unknown))
 
 
 def _is_of_today(rule: Rule) -> bool:

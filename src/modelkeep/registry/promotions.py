@@ -92,8 +92,11 @@ def promote_all(
         as `promote`; a refusal names every rule that any of them failed.
     Events: as `promote`
     """
-    if not moves or len(moves) > MOST_MOVES:
-        raise Invalid(f"Parameter 'moves' must be 1 to {MOST_MOVES} promotions, got {len(moves or ())}.")
+    actors.require(actor, "write", "registered models")
+    if not isinstance(moves, list) or not all(isinstance(each, Wanted) for each in moves):
+        raise Invalid(f"Parameter 'moves' must be a list of promotions, got {texts.shown(moves)}.")
+    if not 1 <= len(moves) <= MOST_MOVES:
+        raise Invalid(f"Parameter 'moves' must be 1 to {MOST_MOVES} promotions, got {len(moves)}.")
     return _promote(actor, registry, moves, "promotion", reason, archives=True)
 
 

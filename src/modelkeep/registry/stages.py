@@ -8,6 +8,8 @@ from modelkeep.domain import actors, policies
 from modelkeep.domain import stages as domain
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Conflict, Invalid
+from modelkeep.domain.governance import Revision
+from modelkeep.domain.policies import Policy
 from modelkeep.domain.stages import Stages
 from modelkeep.registry import governing
 from modelkeep.registry.changes import Change
@@ -53,11 +55,20 @@ def configure(
                 raise Conflict(
                     f"The stage {gone} is held by version {held[1]} of '{held[0]}'. Move what is in it before it goes."
                 )
+        current = {policy.name: policy for policy, _ in governance.policies}
         for each in rows.applied(change.tx):
-            try:
-                policies.parse(each.document, made)
-            except Invalid as error:
-                raise Conflict(f"The policy '{each.name}' needs stages as they are: {error.message}") from None
+            _check_still_means(each, current[each.name], made)
         rows.set_stages(change.tx, change.id, made.document)
         change.record("stages.configured", **made.document)
         return made
+
+
+def _check_still_means(applied: Revision, policy: Policy, made: Stages) -> None:
+    """Refuse stages under which an applied policy would be wrong, or be about something else."""
+    try:
+        if policies.parse(applied.document, made) == policy:
+            return
+        why = "one of its words would be read as a stage, or no longer as one."
+    except Invalid as error:
+        why = error.message
+    raise Conflict(f"The policy '{applied.name}' needs stages as they are: {why} Change the policy first.")

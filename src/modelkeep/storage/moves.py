@@ -167,7 +167,8 @@ def _holding(target: str, row: Row, ends: dict[int, tuple[int, str]]) -> Holding
 
 def held(tx: Transaction, model_id: int, target: str, number: int) -> list[tuple[int, int | None]]:
     """When a version entered a target, and when it left it, None when it has not; in UTC milliseconds, in order."""
-    leaves = _LEAVES_ALIAS if target.startswith("@") else _LEAVES_STAGE
+    # A version that stays while others leave enters its stage once more, and has not left it.
+    leaves = _LEAVES_ALIAS if target.startswith("@") else f"{_LEAVES_STAGE} AND n.target <> e.target"
     rows = tx.all(
         f"""
         SELECT e.recorded_timestamp, (
@@ -181,11 +182,16 @@ def held(tx: Transaction, model_id: int, target: str, number: int) -> list[tuple
     return [(row[0], row[1]) for row in rows]
 
 
-def recent_entries(tx: Transaction, targets: list[str], before: int, limit: int) -> list[tuple[int, str, str, Entry]]:
-    """The last moves into any of some targets before a position, the newest first: model id, its name now, target, move."""
+def recent_entries(
+    tx: Transaction, targets: list[str], before: int, limit: int
+) -> list[tuple[int, str, str, bool, Entry]]:
+    """The last moves into any of some targets before a position, the newest first.
+
+    Each with the model's id, its name now, the target, and whether it was a rollback.
+    """
     rows = tx.all(
         """
-        SELECT e.model_id, m.name, e.target, e.position, e.number, e.below, e.recorded_timestamp
+        SELECT e.model_id, m.name, e.target, v.payload, e.position, e.number, e.below, e.recorded_timestamp
         FROM events v
         JOIN moves e ON e.model_id = v.model_id AND e.position = v.position
             AND e.target IN (SELECT value FROM json_each(:targets)) AND e.number IS NOT NULL
@@ -195,4 +201,4 @@ def recent_entries(tx: Transaction, targets: list[str], before: int, limit: int)
         """,
         {"targets": msgspec.json.encode(targets).decode(), "before": before, "limit": limit},
     )
-    return [(row[0], row[1], row[2], Entry(*row[3:])) for row in rows]
+    return [(*row[:3], "returns_to" in msgspec.json.decode(row[3]), Entry(*row[4:])) for row in rows]
