@@ -132,4 +132,4 @@ def test_a_stage_is_set_and_the_version_before_archived(run: Run, two: str) -> N
     assert moved["current_stage"] == "Production"
     assert [row[:2] for row in run("stage", "show", two).rows] == [["Production", "2"], ["Archived", "1"]]
     assert len(run("stage", "show", two, "--json").json) == 2
-    run("stage", "set", f"{two}/2", "Nowhere", code=2)
+    assert "Value must be one of None, Staging" in run("stage", "set", f"{two}/2", "Nowhere", code=1).err
