@@ -79,7 +79,7 @@ def _of_three(model: Any) -> Callable[[], Made]:
 
 
 MODELS: dict[str, Callable[[], Made]] = {
-    "logistic regression": _fit(LogisticRegression(max_iter=5000)),
+    "logistic regression": _fit(LogisticRegression(solver="liblinear")),
     "pipeline": _fit(make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression())),
     "columns": _of_frame,
     "texts": _of_texts,
@@ -114,7 +114,7 @@ MODELS: dict[str, Callable[[], Made]] = {
     "SVM, one class": _fit(OneClassSVM()),
     "linear SVM": _fit(LinearSVC()),
     "gaussian process": _regressor(GaussianProcessRegressor(RBF() + WhiteKernel(), optimizer=None)),
-    "search": _fit(GridSearchCV(LogisticRegression(max_iter=5000), {"C": [0.1, 1.0]}, cv=2)),
+    "search": _fit(GridSearchCV(LogisticRegression(solver="liblinear"), {"C": [0.1, 1.0]}, cv=2)),
     "selection": _fit(make_pipeline(SelectKBest(k=5), Ridge())),
     "k-means": _fit(KMeans(3, n_init=1)),
 }
