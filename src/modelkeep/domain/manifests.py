@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def build(files: Iterable[ManifestFile]) -> Manifest:
         Invalid: there are too many, or two paths differ only in case or in how a character is composed, so that one of
             them would overwrite the other on some of the disks they are downloaded to.
     """
-    ordered = [_composed(file) for file in files]
+    ordered = [_composed(file) for file in itertools.islice(files, FILES_LIMIT + 1)]
     if len(ordered) > FILES_LIMIT:
         raise Invalid(
             f"There are more than {FILES_LIMIT:,} files at the source. Pack them into an archive, or register a "
