@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import fill, load, report, sdk, servers, transfers, wrk
+from bench import fill, gates, load, report, sdk, servers, transfers, wrk
 from bench.cases import CASES, POSTGRES_CASES, Case, Requests
 from tests.support.postgres import Cluster, cluster
 
@@ -71,6 +71,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--case", action="append", choices=[c.name for c in CASES], help="only this one; repeatable")
     parser.add_argument("--files", action="store_true", help="transfers of files, also with --case; alone: only they")
     parser.add_argument("--sdk", action="store_true", help="the SDK, also with --case; alone: only it")
+    parser.add_argument("--gates", action="store_true", help="what rules cost, also with --case; alone: only it")
     parser.add_argument("--postgres", action="store_true", help="both servers on one PostgreSQL, no files, no SDK")
     parser.add_argument("--only", choices=["ours", "theirs"], help="run one side; no ratios")
     parser.add_argument("--quick", action="store_true", help="smoke run: short, judges errors but not thresholds")
@@ -81,7 +82,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.seconds = options.seconds or (0.5 if options.quick else 4.0)
     options.warm_up = (0.2 if options.quick else 1.0) if options.warm_up is None else options.warm_up
     options.versions, options.small_models = (110, 110) if options.quick else (300, 150)
-    options.everything = not (options.case or options.files or options.sdk)
+    options.everything = not (options.case or options.files or options.sdk or options.gates)
     whole = options.everything and not (options.quick or options.only) and options.ours == "modelkeep"
     if options.output is None and whole:
         options.output = Path("docs/benchmarks-postgresql.md" if options.postgres else "docs/benchmarks.md")
@@ -163,7 +164,12 @@ def _files_and_sdk(
     ours, theirs = sides["ours"].server, sides["theirs"].server if "theirs" in sides else None
     # The SDK is ours, and so must be its server.
     is_sdk_measured = (options.sdk or options.everything) and ours.kind == "modelkeep"
-    for part, is_measured in ((transfers, options.files or options.everything), (sdk, is_sdk_measured)):
+    parts = (
+        (transfers, options.files or options.everything),
+        (sdk, is_sdk_measured),
+        (gates, options.gates or options.everything),
+    )
+    for part, is_measured in parts:
         if is_measured:
             found = part.measure(ours, theirs, part.QUICK if options.quick else part.WHOLE)
             ratios += found[0]
@@ -180,6 +186,8 @@ def _started(
     servers.wait_until_idle(server.process.pid)
     began = time.monotonic()
     content = fill.fill(server.address, versions=options.versions, small_models=options.small_models)
+    if kind == "modelkeep":
+        fill.guard(server.address)
     print(f"{TITLES[kind]}: filled in {time.monotonic() - began:.1f} s", flush=True)
     servers.wait_until_idle(server.process.pid)
     return Side(server, content)

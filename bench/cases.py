@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from bench.fill import ALIAS, CREATED, MODEL, NEW_VERSIONS, Content
+from bench.fill import ALIAS, CREATED, GUARDED, GUARDED_VERSIONS, MODEL, NEW_VERSIONS, Content
 from bench.load import Address
 
 Requests = Callable[[Content, Address], Iterator[bytes]]
@@ -76,6 +76,13 @@ def transition_stage(content: Content, address: Address) -> Iterator[bytes]:
     for turn in itertools.count():
         stage = ("Staging", "Production", "Archived")[turn // content.versions % 3]
         body = {"name": MODEL, "version": f"{turn % content.versions + 1}", "stage": stage}
+        yield _post(address, "model-versions/transition-stage", {**body, "archive_existing_versions": False})
+
+
+def transition_guarded(content: Content, address: Address) -> Iterator[bytes]:
+    for turn in itertools.count():
+        stage = ("Staging", "Production", "Archived")[turn // GUARDED_VERSIONS % 3]
+        body = {"name": GUARDED, "version": f"{turn % GUARDED_VERSIONS + 1}", "stage": stage}
         yield _post(address, "model-versions/transition-stage", {**body, "archive_existing_versions": False})
 
 
@@ -187,6 +194,7 @@ def _reported(case: Case, connections: int | None = None) -> Case:
 CASES = (
     *READS,
     *(_reported(case) for case in WRITES),
+    Case("guarded", "transition a stage past a policy", transition_guarded, 60, connections=16),
     *(replace(case, name=f"{case.name}-64", connections=64) for case in WRITES),
     _reported(WRITES[-1], 1),
     *METRICS,

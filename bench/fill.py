@@ -14,6 +14,8 @@ CREATED = 1_700_000_000_000
 MODEL = "churn"
 NEW_VERSIONS = "zz-registering"  # after the small models by name: outside the page of 100 that is searched
 ALIAS = "champion"
+GUARDED = "guarded"  # its versions have files of their own; Modelkeep guards every stage of it
+GUARDED_VERSIONS = 40
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ def fill(address: Address, *, versions: int = 300, small_models: int = 150, clie
         work = [pool.submit(_create_model, address, MODEL, versions, runs)]
         work += [pool.submit(_create_model, address, name, 2, runs) for name in names]
         work += [pool.submit(_create_model, address, NEW_VERSIONS, 0, runs)]
+        work += [pool.submit(_create_guarded, address, runs)]
         log_runs = list(pool.map(lambda i: _create_run(address, 100 + i), range(64)))
         for done in work:
             done.result()
@@ -46,6 +49,28 @@ def _create_model(address: Address, name: str, versions: int, runs: list[str]) -
         tags = [{"key": "dataset", "value": f"customers-{number}"}, {"key": "team", "value": "growth"}]
         body = {"name": name, "source": f"s3://models/{name}/{number}", "tags": tags}
         call(address, "POST", "model-versions/create", {**body, "run_id": runs[number % len(runs)]})
+
+
+def _create_guarded(address: Address, runs: list[str]) -> None:
+    call(address, "POST", "registered-models/create", {"name": GUARDED})
+    for number in range(1, GUARDED_VERSIONS + 1):
+        run = runs[number % len(runs)]
+        url = f"/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/guarded-{number}/weights"
+        put(address, url, f"weights of version {number}".encode())
+        body = {"name": GUARDED, "source": f"runs:/{run}/guarded-{number}", "run_id": run}
+        call(address, "POST", "model-versions/create", body)
+
+
+def guard(address: Address) -> None:
+    """Apply a policy, which only Modelkeep has, that judges each promotion of a version of GUARDED and lets it pass."""
+    document = {
+        "policy": "bench", "models": [GUARDED], "targets": ["Staging", "Production", "Archived"],
+        "rules": [{"metric": "metric-0", "at_least": 0}],
+    }  # fmt: skip
+    url, body = "/api/2.0/modelkeep/policies/apply", json.dumps({"document": document}).encode()
+    status, text = _try(address, "POST", url, body)
+    if status != 200:
+        raise RuntimeError(f"POST {url} answered {status}: {text[:500].decode('utf-8', 'replace')}")
 
 
 def _create_run(address: Address, number: int) -> str:
