@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from modelkeep.domain.evidence import Fact
+from modelkeep.domain.evidence import API, Fact
 from modelkeep.domain.facts import ANY_DATASET, Found, Wanted
 from modelkeep.domain.formats import Format
 from modelkeep.domain.targets import alias_of
@@ -47,6 +47,7 @@ class Case:
         self._keep = keep
         self._until = until
         self._manifests: dict[int, int | None] = {}
+        self._metrics: dict[tuple[int, str], tuple[Fact, Found] | None] = {}
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -81,6 +82,10 @@ class Case:
         manifest_id = self._manifest(number)
         if manifest_id is None:
             return None
+        # Most rules want what is the newest of all, so that is looked up once for all of them.
+        newest = self._newest_with(manifest_id, key)
+        if newest is None or _fits(newest[0], wanted):
+            return newest and newest[1]
         return _found(
             evidence_rows.newest_with(
                 self._tx,
@@ -94,6 +99,12 @@ class Case:
                 until=self._until,
             )
         )
+
+    def _newest_with(self, manifest_id: int, key: str) -> tuple[Fact, Found] | None:
+        if (manifest_id, key) not in self._metrics:
+            fact = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
+            self._metrics[manifest_id, key] = None if fact is None else (fact, _told(fact))
+        return self._metrics[manifest_id, key]
 
     def evidence(self, wanted: Wanted) -> Found | None:
         manifest_id = self._manifest(self.number)
@@ -132,9 +143,22 @@ class Case:
         return self._manifests[number]
 
 
+def _fits(fact: Fact, wanted: Wanted) -> bool:
+    """Whether evidence is what is wanted, as `storage.evidence.newest_with` decides."""
+    return (
+        wanted.kind in (None, fact.kind)
+        and wanted.dataset in (None, fact.dataset_name)
+        and wanted.dataset_digest in (None, fact.dataset_digest)
+        and (wanted.since is None or fact.creation_timestamp >= wanted.since)
+        and (wanted.producers is None or (fact.source == API and fact.verified and fact.producer in wanted.producers))
+    )
+
+
 def _found(fact: Fact | None) -> Found | None:
-    if fact is None:
-        return None
+    return None if fact is None else _told(fact)
+
+
+def _told(fact: Fact) -> Found:
     producer = fact.producer if fact.verified else f"{fact.producer} (unverified)"
     return Found(
         fact.id, fact.kind, producer, fact.passed, fact.dataset_name, fact.dataset_digest, fact.creation_timestamp,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
 from modelkeep.domain import targets, texts
@@ -58,7 +59,7 @@ class Rule:
         """The rule that the options describe."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def words(self) -> str:
         """The rule as a person would say it."""
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.facts import Facts
@@ -37,7 +38,7 @@ class AllRule(Several):
     kind = "all"
     example = "all: [{pinned: true}, {tags: [owner]}]"
 
-    @property
+    @cached_property
     def words(self) -> str:
         return " and ".join(f"({rule.words})" for rule in self.rules)
 
@@ -55,7 +56,7 @@ class AnyRule(Several):
     kind = "any"
     example = "any: [{metric: auc, at_least: 0.9}, {evidence: manual-review}]"
 
-    @property
+    @cached_property
     def words(self) -> str:
         return " or ".join(f"({rule.words})" for rule in self.rules)
 
@@ -81,7 +82,7 @@ class NotRule(Rule):
     def take(cls, options: Options) -> NotRule:
         return cls(options.rule(options.take("not"), "not"))
 
-    @property
+    @cached_property
     def words(self) -> str:
         return f"not ({self.rule.words})"
 

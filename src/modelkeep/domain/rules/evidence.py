@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from modelkeep.domain import durations
 from modelkeep.domain.errors import Invalid
@@ -38,7 +39,7 @@ class _Filter:
         since = None if self.max_age is None else now - self.max_age
         return Wanted(self.kind, self.producers, self.dataset, digest, since)
 
-    @property
+    @cached_property
     def words(self) -> str:
         parts = []
         if self.kind:
@@ -115,7 +116,7 @@ class MetricRule(Rule):
             options.one_of("better", ("higher", "lower"), "higher") == "lower", absent == "pass", _Filter.take(options),
         )  # fmt: skip
 
-    @property
+    @cached_property
     def words(self) -> str:
         demands = []
         if self.low is not None and self.high is not None:
@@ -188,7 +189,7 @@ class EvidenceRule(Rule):
         taken = _Filter.take(options)
         return cls(_Filter(kind, taken.producers, taken.dataset, taken.max_age))
 
-    @property
+    @cached_property
     def words(self) -> str:
         rest = _Filter(None, self.filter.producers, self.filter.dataset, self.filter.max_age).words
         return f"{self.filter.kind} evidence passed{rest}"
@@ -218,7 +219,7 @@ class DatasetRule(Rule):
         options.must_be_true("dataset_recorded")
         return cls(_Filter.take(options))
 
-    @property
+    @cached_property
     def words(self) -> str:
         return f"a dataset with its digest is recorded{self.filter.words}"
 

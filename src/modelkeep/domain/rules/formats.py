@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from modelkeep.domain import formats
 from modelkeep.domain.facts import Facts
@@ -26,7 +27,7 @@ class SignatureRule(Rule):
     def take(cls, options: Options) -> SignatureRule:
         return cls(options.one_of("signature", ("present", "same", "compatible")))
 
-    @property
+    @cached_property
     def words(self) -> str:
         if self.level == "present":
             return "a signature"
@@ -61,7 +62,7 @@ class CodeRule(Rule):
         options.must_be_true("runs_no_code")
         return cls()
 
-    @property
+    @cached_property
     def words(self) -> str:
         return "a format that runs no code"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from modelkeep.domain import freezes
 from modelkeep.domain.errors import Invalid
@@ -28,7 +29,7 @@ class FreezeRule(Rule):
             raise Invalid(f"{options.where}: 'not_during' must be a list of windows, each with 'from' and 'until'.")
         return cls(tuple(freezes.parse(each, f"{options.where}: 'not_during'") for each in given))
 
-    @property
+    @cached_property
     def words(self) -> str:
         return f"not {' or '.join(window.words for window in self.windows)} (UTC)"
 

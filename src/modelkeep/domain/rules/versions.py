@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from modelkeep.domain import durations, texts
 from modelkeep.domain.errors import Invalid
@@ -41,7 +42,7 @@ class TagsRule(Rule):
                 raise Invalid(f"{options.where}: {error.message}") from None
         return cls(tuple(given.items()))
 
-    @property
+    @cached_property
     def words(self) -> str:
         return f"tags {', '.join(key if value is None else f'{key}={value}' for key, value in self.wanted)}"
 
@@ -75,7 +76,7 @@ class DescriptionRule(Rule):
             )
         return cls(given)
 
-    @property
+    @cached_property
     def words(self) -> str:
         return "a description" + (f" of at least {self.least} characters" if self.least > 1 else "")
 
@@ -103,7 +104,7 @@ class HeldRule(Rule):
         assert target is not None
         return cls(target, durations.parse(options.take("for"), f"{options.where}: 'for'"))
 
-    @property
+    @cached_property
     def words(self) -> str:
         return f"held {self.target} for at least {durations.words(self.least)}"
 
@@ -127,7 +128,7 @@ class PinnedRule(Rule):
         options.must_be_true("pinned")
         return cls()
 
-    @property
+    @cached_property
     def words(self) -> str:
         return "pinned to its files"
 
@@ -150,7 +151,7 @@ class IntactRule(Rule):
         options.must_be_true("intact")
         return cls()
 
-    @property
+    @cached_property
     def words(self) -> str:
         return "no damaged file"
 
