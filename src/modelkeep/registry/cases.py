@@ -138,8 +138,7 @@ class Case:
 
     def _manifest(self, number: int) -> int | None:
         if number not in self._manifests:
-            pin = manifest_rows.find_pin(self._tx, self._version.model_id, number)
-            self._manifests[number] = None if pin is None else pin.manifest_id
+            self._manifests[number] = manifest_rows.find_id(self._tx, self._version.model_id, number)
         return self._manifests[number]
 
 

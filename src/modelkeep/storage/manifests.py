@@ -60,6 +60,15 @@ def find(tx: Transaction, digest: str) -> Pin | None:
     return None if row is None else Pin(*row)
 
 
+def find_id(tx: Transaction, model_id: int, number: int) -> int | None:
+    """The id of the manifest that a version is pinned to, or None."""
+    row = tx.one(
+        "SELECT manifest_id FROM versions WHERE model_id = :model_id AND number = :number",
+        {"model_id": model_id, "number": number},
+    )
+    return None if row is None else row[0]
+
+
 def files(tx: Transaction, manifest_id: int, after: str = "", limit: int = INT64_MAX) -> list[ManifestFile]:
     """Files of a manifest in the order of their paths, those after a path, at most `limit`."""
     rows = tx.all(

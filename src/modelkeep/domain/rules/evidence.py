@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from modelkeep.domain import durations
@@ -36,8 +36,14 @@ class _Filter:
         )
 
     def wanted(self, now: int, digest: str | None = None) -> Wanted:
+        if self.max_age is None and digest is None:
+            return self._at_any_time
         since = None if self.max_age is None else now - self.max_age
         return Wanted(self.kind, self.producers, self.dataset, digest, since)
+
+    @cached_property
+    def _at_any_time(self) -> Wanted:
+        return Wanted(self.kind, self.producers, self.dataset)
 
     @cached_property
     def words(self) -> str:
@@ -157,7 +163,7 @@ class MetricRule(Rule):
                 MISSING, f"{said}, but that evidence has no dataset digest to compare by", found, measured=mine
             )
         # However old: who holds a target was measured when it came there.
-        wanted = replace(self.filter.wanted(facts.now, found.dataset_digest), since=None)
+        wanted = Wanted(self.filter.kind, self.filter.producers, self.filter.dataset, found.dataset_digest)
         theirs = facts.metric(other, self.key, wanted)
         if theirs is None or theirs.value is None:
             outcome = PASSED if self.absent_passes else MISSING

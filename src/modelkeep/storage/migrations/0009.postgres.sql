@@ -11,8 +11,8 @@ CREATE TABLE evidence (
     tool               TEXT COLLATE "C",
     dataset_name       TEXT COLLATE "C",
     dataset_digest     TEXT COLLATE "C",
-    content            TEXT COLLATE "C" NOT NULL,
-    creation_timestamp BIGINT NOT NULL
+    creation_timestamp BIGINT NOT NULL,
+    content            TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX evidence_of_kind ON evidence (manifest_id, kind, id);
 CREATE INDEX evidence_of_manifest ON evidence (manifest_id, id);

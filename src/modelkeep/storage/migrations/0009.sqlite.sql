@@ -12,8 +12,8 @@ CREATE TABLE evidence (
     tool               TEXT,
     dataset_name       TEXT,
     dataset_digest     TEXT,
-    content            TEXT NOT NULL,
-    creation_timestamp INTEGER NOT NULL
+    creation_timestamp INTEGER NOT NULL,
+    content            TEXT NOT NULL
 ) STRICT;
 CREATE INDEX evidence_of_kind ON evidence (manifest_id, kind, id);
 CREATE INDEX evidence_of_manifest ON evidence (manifest_id, id);
