@@ -30,6 +30,6 @@ CALLS = (
     Call(
         "POST", "modelkeep/stages/configure", Configure, "stages.configure", "govern", "stages",
         "Set the stages of the registry, MLflow's four among them, and which may follow which.",
-        stages_reply, StagesReply,
+        stages_reply, StagesReply, ("stages",),
     ),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import click
 from modelkeep.cli import outputs
 from modelkeep.cli.clients import connected, number_of, version_argument
 from modelkeep.client.addresses import OfVersion
+from modelkeep.domain.errors import Invalid
 
 if TYPE_CHECKING:
     from modelkeep.client.client import Client
@@ -87,6 +88,8 @@ def configure(client: Client, file: str, as_json: bool) -> None:
     from modelkeep.client.policies import read
 
     document = read(Path(file))
+    if unknown := [key for key in document if key not in ("stages", "transitions")]:
+        raise Invalid(f"The file '{file}' has {unknown[0]!r}; it may have 'stages' and 'transitions'.")
     found = client.call("stages.configure", **document)
     if as_json:
         outputs.document({"stages": found.stages, "transitions": found.transitions or {}})

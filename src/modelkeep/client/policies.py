@@ -191,9 +191,7 @@ def stages(client: Client) -> Stages:
     return Stages(list(reply.stages), reply.transitions or {})
 
 
-def configure_stages(
-    client: Client, stages: list[str] | None = None, transitions: Mapping[str, list[str]] | None = None
-) -> Stages:
+def configure_stages(client: Client, stages: list[str], transitions: Mapping[str, list[str]] | None = None) -> Stages:
     """Set the stages of the registry, MLflow's four among them.
 
     Args:
