@@ -12,7 +12,7 @@ import pytest
 from modelkeep.client.client import Client
 from tests.mlflow_client.peer import modelkeep_only
 from tests.mlflow_client.refusals import refused
-from tests.mlflow_client.training import Trained
+from tests.mlflow_client.training import Trained, log_model_quickly
 from tests.support.answers import Answer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def versions(mlflow: ModuleType, client: MlflowClient, churn: str, churn_model: 
         with mlflow.start_run():
             mlflow.log_metric("auc", auc)
             mlflow.log_metric("latency_ms", 12.5)
-            mlflow.sklearn.log_model(churn_model.estimator, name="model", registered_model_name=churn)
+            log_model_quickly(mlflow, churn_model, registered_model_name=churn)
     return churn
 
 
