@@ -133,6 +133,6 @@ def test_a_stage_beyond_the_four_is_an_address(
             client.transition_model_version_stage(versions, "2", "Staging")
         client.transition_model_version_stage(versions, "2", "None")
     finally:
-        registry.configure_stages()
+        registry.configure_stages(["None", "Staging", "Production", "Archived"])
     with refused("INVALID_PARAMETER_VALUE", "Invalid Model Version stage: Canary"):
         client.transition_model_version_stage(versions, "2", "Canary")
