@@ -12,7 +12,7 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.durability.promoters import COVERED, LEAST_AUC, OURS, POLICIES, Call
 from tests.support.wire import Wire
@@ -74,14 +74,28 @@ def _read_list(wire: Wire, name: str, target: str) -> Iterator[dict[str, Any]]:
         token = {"page_token": answer.json["next_page_token"]}
 
 
+class Entry(NamedTuple):
+    """A move into a target that a rollback may return to; `was_judged` when the model's name was covered then."""
+
+    position: int
+    version: int
+    was_judged: bool
+
+
 @dataclass(frozen=True)
 class Model:
-    """A model at a moment. `digests` has None for a version without files."""
+    """A model at a moment.
+
+    Attributes:
+        digests: None for a version without files.
+        entered: for each target what a rollback goes back along, the last at the end.
+    """
 
     name: str
     stages: dict[int, str] = field(default_factory=dict)
     aliases: dict[str, int] = field(default_factory=dict)
     digests: dict[int, str | None] = field(default_factory=dict)
+    entered: dict[str, tuple[Entry, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def is_covered(self) -> bool:
@@ -99,6 +113,19 @@ class Model:
             return replace(self, aliases={**self.aliases, target[1:]: version})
         leaving = self.holders(target) if archive and target not in _INACTIVE else []
         return replace(self, stages={**self.stages, **dict.fromkeys(leaving, "Archived"), version: target})
+
+    def having_entered(self, target: str, version: int, position: int, returns_to: int | None) -> Model:
+        """The model with a move noted; one that returns to another takes its place and that of all after it."""
+        path = self.entered.get(target, ())
+        if returns_to is not None:
+            path = tuple(entry for entry in path if entry.position < returns_to)
+        return replace(self, entered={**self.entered, target: (*path, Entry(position, version, self.is_covered))})
+
+    def before(self, target: str) -> list[Entry]:
+        """What a rollback of a target could return to, the first choice first."""
+        held, path = self.holders(target), self.entered.get(target, ())[::-1]
+        own = next((index for index, entry in enumerate(path) if entry.version in held), -1)
+        return [entry for entry in path[own + 1 :] if held != [entry.version]]
 
     def without_follower(self) -> Model:
         return replace(self, aliases={alias: to for alias, to in self.aliases.items() if alias != FOLLOWER})
@@ -129,6 +156,17 @@ class World:
         theirs = [self.measured.get((model.digests[number] or "", "validation", "f1"), 0.0) for number in holders]
         return mine is not None and all(mine >= each for each in theirs)
 
+    def choice(self, model: Model, target: str) -> Entry | None:
+        """What a rollback of a target returns to: the last before it that passed when it came, or passes now."""
+        for entry in model.before(target):
+            if not (model.is_covered and target in GUARDED):
+                return entry
+            if model.digests[entry.version] is not None and (
+                entry.was_judged or self.passes(model, entry.version, target)
+            ):
+                return entry
+        return None
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -157,7 +195,7 @@ def check(history: History) -> World:
     for moment in _moments(history, calls):
         moments.append(moment)
         if moment.call is not None:
-            _check_change(moment, moments)
+            _check_change(moment)
     _check_answers(history, moments)
     world = moments[-1].after
     _check_lists(history, moments, world)
@@ -181,7 +219,12 @@ def _moments(history: History, calls: dict[str, Call]) -> Iterator[Moment]:
             requests = {event["request_id"] for event in events}
             require(len(requests) == 1 and requests <= calls.keys(), "a change that nobody asked for", events)
             call = calls[requests.pop()]
-        yield Moment(events, key, before, world, call, list(_stays(before, key, call, events)))
+        stays = list(_stays(before, key, call, events))
+        for stage, version, position in stays:
+            assert key is not None
+            returns_to = next(event["payload"].get("returns_to") for event in events if event["position"] == position)
+            world = world.with_model(key, world.models[key].having_entered(stage, version, position, returns_to))
+        yield Moment(events, key, before, world, call, stays)
 
 
 def _play(world: World, event: dict[str, Any]) -> tuple[int | None, World]:
@@ -215,11 +258,17 @@ def _play(world: World, event: dict[str, Any]) -> tuple[int | None, World]:
         stage = model.stages.get(said["version"])
         require(stage == said["from"] != said["to"], f"the version was in {stage}", event)
         model = replace(model, stages={**model.stages, said["version"]: said["to"]})
+        # When others leave for one that stays, they say what it returns to.
+        returns_to = said.get("returns_to") if said["to"] != "Archived" else None
+        model = model.having_entered(said["to"], said["version"], event["position"], returns_to)
     else:
         held = model.aliases.get(said["alias"])
         require(held == said["from"] != said["to"], f"the alias was at {held}", event)
         aliases = {alias: to for alias, to in model.aliases.items() if alias != said["alias"]}
         model = replace(model, aliases=aliases if said["to"] is None else {**aliases, said["alias"]: said["to"]})
+        if said["to"] is not None:
+            target = f"@{said['alias']}"
+            model = model.having_entered(target, said["to"], event["position"], said.get("returns_to"))
     return key, world.with_model(key, model)
 
 
@@ -247,7 +296,7 @@ def _stays(
             yield target, version, left[-1]
 
 
-def _check_change(moment: Moment, moments: list[Moment]) -> None:
+def _check_change(moment: Moment) -> None:
     """A change is what its call asked for, all of it and nothing else, and got past the policies."""
     call = moment.call
     assert call is not None
@@ -275,8 +324,10 @@ def _check_change(moment: Moment, moments: list[Moment]) -> None:
     require(found == wanted, "not what was asked for", call, moment.events, f"from {model}")
     for each in moment.after.models.values():
         require(len(each.holders("Production")) <= 1, "several versions in Production", call, each)
-    _check_gates(moment, moments, key, model, expected)
-    _check_follower(call, moment.after.models[key])
+    if call.asked["do"] == "rollback":
+        _check_choice(moment, model)
+    _check_gates(moment, model, expected)
+    _check_follower(call, model, moment.after.models[key])
 
 
 def _check_expected(call: Call, model: Model) -> None:
@@ -320,7 +371,18 @@ def _check_refusal(moment: Moment, model: Model) -> None:
         require(due, "a version was refused that passes", call, event, model)
 
 
-def _check_gates(moment: Moment, moments: list[Moment], key: int, model: Model, expected: Model) -> None:
+def _check_choice(moment: Moment, model: Model) -> None:
+    """A rollback returned to what it should have chosen, and says so."""
+    call = moment.call
+    assert call is not None
+    choice = moment.before.choice(model, call.asked["target"])
+    told = {event["payload"]["returns_to"] for event in moment.events if "returns_to" in event["payload"]}
+    version = int(call.answer["model_version"]["version"])
+    is_it = choice is not None and choice.version == version and told == {choice.position}
+    require(is_it, f"the rollback returned to {told} and not to {choice}", call, moment.events, model)
+
+
+def _check_gates(moment: Moment, model: Model, expected: Model) -> None:
     """No version came under a policy that it does not pass."""
     call, before = moment.call, moment.before
     assert call is not None
@@ -342,31 +404,18 @@ def _check_gates(moment: Moment, moments: list[Moment], key: int, model: Model, 
         told = {each["policy"]: each["passed"] for each in said.get("policies", [])}
         require(told.keys() >= set(judging), "an event does not name the policies", event)
         require(all(told.values()) and not said.get("forced"), "an event says that a policy was overridden", event)
-        if call.asked["do"] == "rollback":
-            _check_return(moment, moments, key, model, number, target, said["returns_to"])
-        else:
+        if call.asked["do"] != "rollback":
             require(before.passes(model, number, target), f"{number} entered {target} without evidence", call, event)
 
 
-def _check_return(
-    moment: Moment, moments: list[Moment], key: int, model: Model, number: int, target: str, position: int
-) -> None:
-    """A rollback returns to a move that was made, and to what passed then, or passes now if nothing judged it then."""
-    origin = moments[bisect_left([each.last for each in moments], position)]
-    require(origin.last < moment.first, "a rollback to what came later", moment.call, position)
-    require(origin.key == key and key in origin.after.models, "a rollback to a move of another model", moment.call)
-    held = number in origin.after.models[key].holders(target)
-    require(held, f"a rollback to {position}, where {number} did not enter {target}", moment.call)
-    require(model.digests[number] is not None, f"{number}, without files, entered {target}", moment.call)
-    if not origin.after.models[key].is_covered:
-        passes = moment.before.passes(model, number, target)
-        require(passes, f"{number} returned to {target} without evidence", moment.call, moment.events)
-
-
-def _check_follower(call: Call, model: Model) -> None:
-    if model.is_covered and call.asked["do"] != "rename" and "champion" in model.aliases:
-        follower = model.aliases.get(FOLLOWER)
-        require(follower != model.aliases["champion"], "the alias of the previous is at the present", call, model)
+def _check_follower(call: Call, before: Model, after: Model) -> None:
+    """The alias that follows is at what held @champion before, from when a policy that says so covers the model."""
+    found = after.aliases.get(FOLLOWER)
+    wanted = before.aliases.get(FOLLOWER)
+    if after.is_covered and call.asked["do"] != "rename":
+        held = after.holders("@champion")
+        wanted = next((entry.version for entry in after.before("@champion") if entry.version not in held), None)
+    require(found == wanted, f"@{FOLLOWER} is at {found} and not at {wanted}", call, after)
 
 
 def _check_answers(history: History, moments: list[Moment]) -> None:
@@ -414,8 +463,8 @@ def _problem(world: World, call: Call) -> str | None:
     if call.status == 409:
         if asked.get("expected") not in (None, _holder(call, model)):
             return None
-        is_empty = asked["do"] == "rollback" and call.answer["message"].startswith("There is no version")
-        return None if is_empty else f"held by {_holder(call, model)}, as expected"
+        has_choice = asked["do"] != "rollback" or world.choice(model, asked["target"]) is not None
+        return f"held by {_holder(call, model)}, as expected" if has_choice else None
     if call.status != 200 or asked["do"] == "rollback":
         return f"{call.status} has no reason"
     return None if _after(model, call) == model else f"not so in {model}"

@@ -206,8 +206,9 @@ TAMPERINGS: dict[str, tuple[Callable[[History], None], str]] = {
     ),
     "another-origin": (
         lambda h: _say(h, {"cause": "rollback", "to": "Production"}, returns_to=h.start + 1),
-        "did not enter Production",
+        "the rollback returned to",
     ),
+    "a-stale-follower": (lambda h: _say(h, {"alias": "rollback", "to": 1}, to=3), "@rollback is at 3"),
     "a-list-without-entries": (_forget, "history.list"),
     "a-list-with-another-time": (
         lambda h: h.lists[CARRIED, "Staging"][0].update(since=1),
