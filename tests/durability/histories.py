@@ -412,7 +412,7 @@ def _check_follower(call: Call, before: Model, after: Model) -> None:
     """The alias that follows is at what held @champion before, from when a policy that says so covers the model."""
     found = after.aliases.get(FOLLOWER)
     wanted = before.aliases.get(FOLLOWER)
-    if after.is_covered and call.asked["do"] != "rename":
+    if after.is_covered:
         held = after.holders("@champion")
         wanted = next((entry.version for entry in after.before("@champion") if entry.version not in held), None)
     require(found == wanted, f"@{FOLLOWER} is at {found} and not at {wanted}", call, after)
