@@ -100,7 +100,8 @@ All policies that match must pass. Applying one needs the role admin and is an e
 applied stays there; `modelkeep policy standing MODEL` shows what would be refused today.
 
 - **Renaming** a model is refused when a version of it holds a target that policies guard under the new name only, and does
-  not pass them. **Restoring** a deleted model empties the targets whose versions would be refused.
+  not pass them; aliases that follow under the new name are put right in the same change. **Restoring** a deleted model
+  empties the targets whose versions would be refused.
 - An **alias** that was deleted and is made again is guarded as before.
 - **Import** leaves out a stage or an alias that a policy refuses, and says so.
 - **Rollback** (`modelkeep rollback churn-eu @champion`) is judged by the rules with `on_rollback: true` only; which those

@@ -451,6 +451,24 @@ class TestGuarded:
         ]  # fmt: skip
         assert len({each.change_id for each in moved}) == 1
 
+    def test_an_alias_that_follows_under_the_new_name_only_is_right_from_the_renaming_on(self, registry):
+        apply(registry, {"pinned": True}, follow={"rollback": "previous of champion"})
+        for version in (1, 2):
+            promotions.promote(WRITER, registry, self.NAME, version, "@champion")
+        models.rename(WRITER, registry, self.NAME, "free")
+        promotions.promote(WRITER, registry, "free", 1, "@champion")
+        assert (pointed(registry, "champion", "free"), pointed(registry, "rollback", "free")) == (1, 1)
+        position = events.last_position(ADMIN, registry)
+
+        models.rename(WRITER, registry, "free", self.NAME)
+
+        assert (pointed(registry, "champion", self.NAME), pointed(registry, "rollback", self.NAME)) == (1, 2)
+        told = events.page(ADMIN, registry, after=position)
+        assert [(each.kind, each.payload["model"]) for each in told] == [
+            ("model.renamed", self.NAME), ("alias.moved", self.NAME),
+        ]  # fmt: skip
+        assert len({each.change_id for each in told}) == 1
+
     class TestForced:
         """Past a refusal."""
 

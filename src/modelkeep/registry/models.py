@@ -8,7 +8,7 @@ from modelkeep.domain.errors import AlreadyExists
 from modelkeep.domain.models import Model
 from modelkeep.domain.paging import Page
 from modelkeep.domain.tags import Tag, check_value, collect
-from modelkeep.registry import carrying, searching
+from modelkeep.registry import carrying, following, governing, searching
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import models as rows
@@ -85,7 +85,8 @@ def rename(actor: Actor, registry: Registry, name: str, new_name: str) -> Model:
         NotFound: there is no live model of this name.
         AlreadyExists: the new name is taken.
         Refused: a version holds a target that policies for the new name guard, and does not pass them.
-    Events: model.renamed; or promotion.refused
+    Events: model.renamed, and alias.moved for each alias that follows another target under the new name; or
+        promotion.refused
     """
     actors.require(actor, "write", f"registered model '{name}'")
     names.check_model_name(name)
@@ -101,6 +102,7 @@ def rename(actor: Actor, registry: Registry, name: str, new_name: str) -> Model:
             if refusal is None:
                 rows.update(change.tx, model.id, change.now, name=new_name)
                 change.record("model.renamed", model.id, **{"from": name, "model": new_name})
+                following.follow(change, governing.current(change.tx, registry), model.id, new_name)
         if refusal is None:
             return rows.with_latest_versions(change.tx, [rows.get(change.tx, new_name)])[0]
     raise refusal
