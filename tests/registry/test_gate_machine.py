@@ -49,7 +49,10 @@ TARGETS = ["Production", "@champion"]
 PLACES = [*TARGETS, "Staging", "Archived", "None", "@rollback", "@other"]
 
 names = st.sampled_from(NAMES)
-numbers = st.integers(1, 4)
+# One of the live models, or one of the live versions of any: they are counted round.
+which = st.integers(0, 11)
+# What would empty the registry is rarely done.
+rarely = st.integers(0, 3)
 places = st.sampled_from(PLACES)
 values = st.sampled_from([0.5, 0.7, 0.9])
 contents = st.sampled_from([gating.mlmodel(mark) for mark in "ab"])
@@ -74,8 +77,15 @@ class Gates(RuleBasedStateMachine):
         self.restored: set[int] = set()
         # By position of a move: the model's name then, and whether it was forced.
         self.moves: dict[int, tuple[str, bool]] = {}
-        models.create(WRITER, self.registry, NAMES[0])
-        models.create(WRITER, self.registry, NAMES[2])
+        for name in (NAMES[0], NAMES[2]):
+            models.create(WRITER, self.registry, name)
+        self.catch_up()
+        for place, mark in enumerate("abab"):
+            self.register(place, gating.mlmodel(mark), 0.7)
+            self.catch_up()
+        self.measure(0, CI, 0.7)
+        self.apply("one", "churn-*", TARGETS, 0.7, True, None, False, True)
+        self.catch_up()
 
     def teardown(self) -> None:
         opening.close(self.registry)
@@ -91,119 +101,142 @@ class Gates(RuleBasedStateMachine):
 
     # What may be done.
 
-    @rule(name=names)
-    def create(self, name: str) -> None:
-        with self.attempt():
-            models.create(WRITER, self.registry, name)
+    def name(self, place: int) -> str:
+        """One of the live models."""
+        live = [each.name for each in self.state.models.values() if each.live] or NAMES
+        return live[place % len(live)]
 
-    @rule(name=names, content=contents, auc=values)
-    def register(self, name: str, content: bytes, auc: float) -> None:
+    def version(self, place: int) -> tuple[str, int]:
+        """One of the live versions."""
+        live = [
+            (model.name, number)
+            for model in self.state.models.values()
+            if model.live
+            for number, each in model.versions.items()
+            if each.live
+        ]
+        return live[place % len(live)] if live else (NAMES[0], 1)
+
+    @rule(name=names, chance=rarely)
+    def create(self, name: str, chance: int) -> None:
+        with self.attempt():
+            if chance == 0:
+                models.create(WRITER, self.registry, name)
+
+    @rule(place=which, content=contents, auc=values)
+    def register(self, place: int, content: bytes, auc: float) -> None:
         run = runs.create(WRITER, self.registry, experiment_id="0")
         metrics.log(WRITER, self.registry, run.id, key="auc", value=auc, timestamp=1)
         with self.attempt():
-            gating.register(self.registry, name, content, run.id)
+            gating.register(self.registry, self.name(place), content, run.id)
         metrics.log(WRITER, self.registry, run.id, key="auc", value=0.99, timestamp=2)
 
-    @rule(name=names, to=names, number=numbers)
-    def copy(self, name: str, to: str, number: int) -> None:
+    @rule(place=which, to=which)
+    def copy(self, place: int, to: int) -> None:
+        name, number = self.version(place)
         with self.attempt():
-            versions.register(WRITER, self.registry, to, f"models:/{name}/{number}")
+            versions.register(WRITER, self.registry, self.name(to), f"models:/{name}/{number}")
 
-    @rule(
-        name=names, number=numbers, actor=st.sampled_from([CI, EVE, Actor("ci", "writer", False, "http")]), auc=values
-    )
-    def measure(self, name: str, number: int, actor: Actor, auc: float) -> None:
+    @rule(place=which, actor=st.sampled_from([CI, CI, EVE, Actor("ci", "writer", False, "http")]), auc=values)
+    def measure(self, place: int, actor: Actor, auc: float) -> None:
         with self.attempt():
-            added = evidence.add(actor, self.registry, "validation", name, number, values={"auc": auc})
+            added = evidence.add(actor, self.registry, "validation", *self.version(place), values={"auc": auc})
             self.evidence.setdefault(added.digest, []).append((actor.name if actor.verified else None, auc))
 
-    @rule(name=names, number=numbers, to=places, archive=st.sampled_from([None, True, False]))
-    def promote(self, name: str, number: int, to: str, archive: bool | None) -> None:
+    @rule(place=which, to=places, archive=st.sampled_from([None, True, False]))
+    def promote(self, place: int, to: str, archive: bool | None) -> None:
+        name, number = self.version(place)
         self.check_refusal(
             lambda: promotions.promote(WRITER, self.registry, name, number, to, archive), name, {(number, to)}
         )
 
-    @rule(
-        name=names,
-        number=numbers,
-        stage=st.sampled_from(["Production", "production", "Staging"]),
-        archive=st.booleans(),
-    )
-    def transition(self, name: str, number: int, stage: str, archive: bool) -> None:
+    @rule(place=which, to=st.sampled_from(TARGETS))
+    def promote_to_a_guarded_target(self, place: int, to: str) -> None:
+        self.promote(place, to, None)
+
+    @rule(place=which, stage=st.sampled_from(["Production", "production", "Staging"]), archive=st.booleans())
+    def transition(self, place: int, stage: str, archive: bool) -> None:
+        name, number = self.version(place)
         self.check_refusal(
             lambda: promotions.transition(WRITER, self.registry, name, number, stage, archive),
             name, {(number, stage.capitalize())},
         )  # fmt: skip
 
-    @rule(name=names, number=numbers, alias=st.sampled_from(["champion", "rollback", "other"]))
-    def point(self, name: str, number: int, alias: str) -> None:
+    @rule(place=which, alias=st.sampled_from(["champion", "champion", "rollback", "other"]))
+    def point(self, place: int, alias: str) -> None:
+        name, number = self.version(place)
         self.check_refusal(
             lambda: aliases.point(WRITER, self.registry, name, alias, number), name, {(number, f"@{alias}")}
         )
 
-    @rule(name=names, moves=st.lists(st.tuples(numbers, places), min_size=2, max_size=3))
-    def promote_several(self, name: str, moves: list[tuple[int, str]]) -> None:
-        wanted = [Wanted(name, str(number), target) for number, target in moves]
-        self.check_refusal(lambda: promotions.promote_all(WRITER, self.registry, wanted), name, set(moves))
+    @rule(place=which, moves=st.lists(st.tuples(st.integers(0, 3), places), min_size=2, max_size=3))
+    def promote_several(self, place: int, moves: list[tuple[int, str]]) -> None:
+        name, number = self.version(place)
+        moved = {(max(1, number - below), target) for below, target in moves}
+        wanted = [Wanted(name, str(each), target) for each, target in sorted(moved)]
+        self.check_refusal(lambda: promotions.promote_all(WRITER, self.registry, wanted), name, moved)
 
-    @rule(name=names, number=numbers, to=st.sampled_from(TARGETS))
-    def force(self, name: str, number: int, to: str) -> None:
+    @rule(place=which, to=st.sampled_from(TARGETS))
+    def force(self, place: int, to: str) -> None:
         with self.attempt():
-            promotions.promote(ADMIN, self.registry, name, number, to, force=True, reason="fire")
+            promotions.promote(ADMIN, self.registry, *self.version(place), to, force=True, reason="fire")
 
-    @rule(name=names, of=places)
-    def roll_back(self, name: str, of: str) -> None:
+    @rule(place=which, of=st.sampled_from([*TARGETS, *PLACES]))
+    def roll_back(self, place: int, of: str) -> None:
         with self.attempt():
-            rollbacks.rollback(WRITER, self.registry, name, of)
+            rollbacks.rollback(WRITER, self.registry, self.name(place), of)
 
-    @rule(name=names, alias=st.sampled_from(["champion", "rollback", "other"]))
-    def delete_alias(self, name: str, alias: str) -> None:
+    @rule(place=which, alias=st.sampled_from(["champion", "rollback", "other"]))
+    def delete_alias(self, place: int, alias: str) -> None:
         with self.attempt():
-            aliases.delete(WRITER, self.registry, name, alias)
+            aliases.delete(WRITER, self.registry, self.name(place), alias)
 
-    @rule(name=names, to=names)
-    def rename(self, name: str, to: str) -> None:
+    @rule(place=which, to=names)
+    def rename(self, place: int, to: str) -> None:
         with self.attempt():
-            models.rename(WRITER, self.registry, name, to)
+            models.rename(WRITER, self.registry, self.name(place), to)
 
-    @rule(name=names)
-    def delete_model(self, name: str) -> None:
+    @rule(place=which, chance=rarely)
+    def delete_model(self, place: int, chance: int) -> None:
         with self.attempt():
-            models.delete(WRITER, self.registry, name)
+            if chance == 0:
+                models.delete(WRITER, self.registry, self.name(place))
 
     @rule(name=names)
     def restore_model(self, name: str) -> None:
         with self.attempt():
             models.restore(WRITER, self.registry, name)
 
-    @rule(name=names, number=numbers)
-    def delete_version(self, name: str, number: int) -> None:
+    @rule(place=which, chance=rarely)
+    def delete_version(self, place: int, chance: int) -> None:
         with self.attempt():
-            versions.delete(WRITER, self.registry, name, number)
+            if chance == 0:
+                versions.delete(WRITER, self.registry, *self.version(place))
 
-    @rule(name=names, number=numbers)
-    def restore_version(self, name: str, number: int) -> None:
+    @rule(place=which, number=st.integers(1, 5))
+    def restore_version(self, place: int, number: int) -> None:
         with self.attempt():
-            versions.restore(WRITER, self.registry, name, number)
+            versions.restore(WRITER, self.registry, self.name(place), number)
 
-    @rule(name=names, number=numbers, key=keys, present=st.booleans())
-    def tag(self, name: str, number: int, key: str, present: bool) -> None:
+    @rule(place=which, key=keys, present=st.booleans())
+    def tag(self, place: int, key: str, present: bool) -> None:
         with self.attempt():
             if present:
-                versions.set_tag(WRITER, self.registry, name, number, key, "x")
+                versions.set_tag(WRITER, self.registry, *self.version(place), key, "x")
             else:
-                versions.delete_tag(WRITER, self.registry, name, number, key)
+                versions.delete_tag(WRITER, self.registry, *self.version(place), key)
 
-    @rule(name=names, number=numbers, text=st.sampled_from([None, "good"]))
-    def describe(self, name: str, number: int, text: str | None) -> None:
+    @rule(place=which, text=st.sampled_from([None, "good"]))
+    def describe(self, place: int, text: str | None) -> None:
         with self.attempt():
+            name, number = self.version(place)
             versions.update(WRITER, self.registry, name, number, text)
             models.update(WRITER, self.registry, name, text)
 
     @rule(
-        policy=st.sampled_from(["one", "two"]), pattern=st.sampled_from(["churn-*", "churn-b", "*"]),
-        guarded=st.sampled_from([TARGETS, TARGETS[:1], TARGETS[1:]]), auc=values, only_ci=st.booleans(),
-        tag=st.sampled_from([None, "owner"]), strict=st.booleans(), follows=st.booleans(),
+        policy=st.sampled_from(["one", "two"]), pattern=st.sampled_from(["churn-*", "churn-*", "churn-b", "*"]),
+        guarded=st.sampled_from([TARGETS, TARGETS, TARGETS[:1], TARGETS[1:]]), auc=values, only_ci=st.booleans(),
+        tag=st.sampled_from([None, None, None, "owner"]), strict=st.booleans(), follows=st.booleans(),
     )  # fmt: skip
     def apply(
         self, policy: str, pattern: str, guarded: list[str], auc: float, only_ci: bool, tag: str | None, strict: bool,
@@ -240,8 +273,10 @@ class Gates(RuleBasedStateMachine):
 
     @invariant()
     def nothing_entered_without_what_it_needed(self) -> None:
-        if not hasattr(self, "state"):
-            return
+        if hasattr(self, "state"):
+            self.catch_up()
+
+    def catch_up(self) -> None:
         for event in events.page(ADMIN, self.registry, after=self.position, limit=1000):
             self.position = event.position
             before = {key: each.name for key, each in self.state.models.items()}
