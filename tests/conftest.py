@@ -41,6 +41,7 @@ def _surroundings() -> dict[str, Any]:
         for key, value in os.environ.items()
         if key.startswith(("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "MODELKEEP_"))
     }
-    if service := sys.modules.get("mlflow.tracking._tracking_service.utils"):
+    service = sys.modules.get("mlflow.tracking._tracking_service.utils")
+    if service is not None and service._tracking_uri is not None:
         found["the client's address"] = service._tracking_uri
     return found

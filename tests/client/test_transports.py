@@ -18,6 +18,13 @@ TEXT = b"weights"
 DIGEST = hashlib.sha256(TEXT).hexdigest()
 
 # Calls in the order in which they make sense: verb, arguments. A value `<name>` stands for what an earlier call returned.
+GATE = {
+    "policy": "gate",
+    "models": ["ch*"],
+    "targets": ["@champion"],
+    "rules": [{"metric": "auc", "at_least": 0.5}],
+    "follow": {"rollback": "previous of champion"},
+}
 SCRIPT = [
     ("models.create", {"name": "churn", "tags": [{"key": "a", "value": "b"}], "description": "Zoë's"}),
     ("models.create", {"name": "churn"}),
@@ -177,6 +184,52 @@ SCRIPT = [
     ("aliases.get", {"name": "churn", "alias": "champion"}),
     ("versions.delete", {"name": "churn", "version": "2"}),
     ("versions.restore", {"name": "churn", "version": "2"}),
+    ("stages.get", {}),
+    ("stages.configure", {"stages": ["None", "Staging", "Canary", "Production", "Archived"], "transitions": {"Canary": ["Production", "Archived"]}}),
+    ("stages.configure", {"stages": ["Canary"]}),
+    ("stages.configure", {"stages": "Canary"}),
+    ("stages.get", {}),
+    ("policies.lint", {"document": GATE}),
+    ("policies.lint", {"document": {**GATE, "rules": [{"metric": "auc", "at_least": None}]}}),
+    ("policies.lint", {"document": "gate"}),
+    ("policies.lint", {}),
+    ("backtests.run", {"document": GATE, "limit": 10}),
+    ("backtests.run", {"document": GATE, "limit": 0}),
+    ("policies.apply", {"document": GATE}),
+    ("policies.apply", {"document": {**GATE, "rules": []}}),
+    ("policies.get", {"policy": "gate"}),
+    ("policies.get", {"policy": "gate", "revision": 2}),
+    ("policies.all_applied", {}),
+    ("policies.history", {"policy": "gate"}),
+    ("policies.standing", {"name": "churn"}),
+    ("promotions.explain", {"name": "churn", "version": "2", "target": "@champion"}),
+    ("promotions.explain", {"name": "churn", "version": "1", "target": "production"}),
+    ("promotions.explain", {"name": "churn", "version": "1", "target": "champion"}),
+    ("promotions.promote", {"name": "churn", "version": "2", "target": "@champion", "reason": "try"}),
+    ("promotions.promote", {"name": "churn", "version": "1", "target": "@champion", "expected_version": "0", "reason": "first"}),
+    ("promotions.promote", {"name": "churn", "version": "1", "target": "Canary", "expected_version": "7"}),
+    ("promotions.promote", {"name": "churn", "version": "1", "target": "canary", "archive_existing_versions": False}),
+    ("promotions.promote", {"name": "churn", "version": 2, "target": "Staging"}),
+    ("promotions.promote_all", {"moves": [{"name": "churn", "version": "2", "target": "Canary"}, {"name": "churn", "version": "1", "target": "Production"}]}),
+    ("promotions.promote_all", {"moves": [{"name": "churn", "version": "2", "target": "@champion"}, {"name": "churn"}]}),
+    ("promotions.promote_all", {"moves": []}),
+    ("promotions.promote_all", {"moves": "all"}),
+    ("rollbacks.rollback", {"name": "churn", "target": "Canary", "expected_version": "2", "reason": "incident"}),
+    ("rollbacks.rollback", {"name": "churn", "target": "@champion"}),
+    ("rollbacks.rollback", {"name": "churn", "target": "canary", "expected_version": "9"}),
+    ("history.page", {"name": "churn", "target": "Canary"}),
+    ("history.page", {"name": "churn", "target": "Canary", "max_results": 1}),
+    ("history.page", {"name": "churn", "target": "Canary", "page_token": "x"}),
+    ("history.at", {"name": "churn", "target": "@champion", "timestamp": 9_000_000_000_000}),
+    ("history.at", {"name": "churn", "target": "@champion", "position": 1}),
+    ("history.at", {"name": "churn", "target": "@champion"}),
+    ("history.diff", {"name": "churn", "from_position": 1}),
+    ("history.diff", {"name": "churn"}),
+    ("history.open_overrides", {"name": "churn"}),
+    # In process nobody has proved who they are, so all else is refused there.
+    ("history.close_override", {"position": 3}),
+    ("policies.retire", {"policy": "gate"}),
+    ("policies.retire", {"policy": "gate"}),
     ("logged_models.delete", {"model_id": "<tree>"}),
     ("tokens.create", {"user": "ann", "role": "writer"}),
     ("tokens.create", {"user": "ann", "role": "king"}),
@@ -250,6 +303,7 @@ SCRIPT = [
 
 HOW_IT_WAS_REACHED = {
     "actor",
+    "ended_by",
     "via",
     "verified",
     "change_id",
@@ -314,7 +368,7 @@ class Player:
             return {name: self.mask(each, name) for name, each in value.items() if name not in ABSENT and each != []}
         if isinstance(value, list):
             return [self.mask(each, key) for each in value]
-        if isinstance(value, int) and ("time" in key or key == "expires") and value > 1_000_000:
+        if isinstance(value, int) and ("time" in key or key in ("expires", "since", "until")) and value > 1_000_000:
             return "a time"
         if key in HOW_IT_WAS_REACHED:
             return key

@@ -27,7 +27,7 @@ def test_a_calls_verb_exists_and_takes_its_fields(call):
 
 @pytest.mark.parametrize("call", CALLS, ids=IDS)
 def test_a_call_is_authorised_and_documented(call):
-    assert call.action in ("read", "write", "approve", "administer")
+    assert call.action in ("read", "write", "approve", "govern", "override", "administer")
     assert call.resource
     assert call.summary.endswith(".")
     assert inspect.getdoc(resolve(call.verb))

@@ -158,6 +158,9 @@ def test_nothing_to_return_to_and_nothing_to_return(registry, reader):
         back(registry, "@champion")
     with pytest.raises(Invalid):
         back(registry, "champion")
+    for stage in ("None", "archived"):
+        with pytest.raises(Invalid, match="holds what is not in use"):
+            back(registry, stage)
     with pytest.raises(NotFound):
         rollbacks.rollback(WRITER, registry, "nobody", "Production")
     with pytest.raises(PermissionDenied):

@@ -1,11 +1,14 @@
 """A registry of an earlier schema keeps everything when a newer Modelkeep opens it."""
 
+import json
+
 import apsw
+import psycopg
 import pytest
 
 from modelkeep.domain.actors import Actor
-from modelkeep.registry import blobs, metrics, opening, runs, versions
-from modelkeep.storage import schema
+from modelkeep.registry import blobs, metrics, opening, rollbacks, runs, versions
+from modelkeep.storage import postgres_schema, schema
 from modelkeep.storage.sqlite import FILE_NAME
 
 ACTOR = Actor("ann", "admin", True, "embedded")
@@ -136,4 +139,98 @@ def test_tags_and_aliases_learn_the_last_update_of_their_version(older):
     with registry.database.read() as tx:
         assert tx.all("SELECT last_updated_timestamp FROM version_tags ORDER BY number", {}) == [(7,), (8,)]
         assert tx.all("SELECT last_updated_timestamp FROM aliases", {}) == [(8,)]
+    opening.close(registry)
+
+
+def test_what_entered_each_target_is_known_from_the_events_before(older):
+    folder = older(9, [("events", event) for event in _events()])
+
+    opening.prepare(folder)
+
+    connection = apsw.Connection(str(folder / FILE_NAME))
+    found = connection.execute(MOVES).fetchall()
+    connection.close()
+    assert found == EXPECTED_MOVES
+
+
+def _events():
+    """Rows of events as a registry of schema 9 recorded them."""
+    return [
+        (position, 1000 + position, "ann", 1, "http", kind, 1, model_id, "c", None, json.dumps(payload))
+        for position, (kind, model_id, payload) in enumerate(HAPPENED, 1)
+    ]
+
+
+def _stage(version, before, after):
+    return (
+        "stage.changed",
+        1,
+        {"model": "churn", "version": version, "from": before, "to": after, "cause": "transition"},
+    )
+
+
+def _alias(before, after, alias="champion"):
+    return ("alias.moved", 1, {"model": "churn", "alias": alias, "from": before, "to": after, "cause": "alias set"})
+
+
+HAPPENED = [
+    ("model.created", 1, {"model": "churn"}),
+    _stage(1, "None", "Production"),
+    _alias(None, 1),
+    _stage(1, "Production", "Archived"),
+    _stage(2, "None", "Production"),
+    _alias(1, None),
+    ("run.created", None, {"run_id": "x"}),
+    _alias(None, 2),
+    ("version.deleted", 1, {"model": "churn", "version": 2, "stage": "Production"}),
+    ("version.deleted", 1, {"model": "churn", "version": 3, "stage": "None"}),
+    _alias(2, 1, "über-alles"),
+]
+MOVES = "SELECT model_id, target, position, number, below, recorded_timestamp FROM moves ORDER BY position"
+# Below each the last one before it by which a version entered the same target.
+EXPECTED_MOVES = [
+    (1, "Production", 2, 1, 0, 1002),
+    (1, "@champion", 3, 1, 0, 1003),
+    (1, "Archived", 4, 1, 0, 1004),
+    (1, "Production", 5, 2, 2, 1005),
+    (1, "@champion", 6, None, 3, 1006),
+    (1, "@champion", 8, 2, 3, 1008),
+    (1, "", 9, 2, 0, 1009),
+    (1, "@über-alles", 11, 1, 0, 1011),
+]
+
+
+def test_the_moves_of_the_past_are_the_same_on_postgresql(empty_database, tmp_path):
+    earlier = [step for step in postgres_schema.migrations() if step[0] <= 9]
+    location = (tmp_path / "blobs").as_uri()
+    postgres_schema.migrate(empty_database, location, earlier)
+    with psycopg.connect(empty_database) as connection:
+        columns = (
+            "position, recorded_timestamp, actor, verified, via, kind, schema, model_id, change_id, request_id, payload"
+        )
+        marks = ", ".join(["%s"] * 11)
+        connection.cursor().executemany(f"INSERT INTO events ({columns}) VALUES ({marks})", _events())
+
+    postgres_schema.migrate(empty_database, location, postgres_schema.migrations())
+
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute(MOVES).fetchall() == EXPECTED_MOVES
+
+
+def test_a_rollback_returns_to_what_was_promoted_before_the_upgrade(older):
+    folder = older(9, [("events", event) for event in _events()[:6]])
+    connection = apsw.Connection(str(folder / FILE_NAME))
+    connection.execute(
+        "INSERT INTO models (id, name, creation_timestamp, last_updated_timestamp, next_version) VALUES (1, 'churn', 1, 1, 3)"
+    )
+    connection.execute(
+        "INSERT INTO versions (model_id, number, current_stage, status, source, creation_timestamp, last_updated_timestamp) "
+        "VALUES (1, 1, 'Archived', 'READY', 's3://b/1', 1, 1), (1, 2, 'Production', 'READY', 's3://b/2', 1, 1)"
+    )
+    connection.close()
+    opening.prepare(folder)
+
+    registry = opening.open_registry(folder)
+    assert rollbacks.rollback(ACTOR, registry, "churn", "Production").number == 1
+    assert rollbacks.rollback(ACTOR, registry, "churn", "@champion").number == 1
     opening.close(registry)

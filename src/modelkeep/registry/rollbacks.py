@@ -10,7 +10,7 @@ from modelkeep.domain.errors import Conflict, Invalid
 from modelkeep.domain.governance import Governance
 from modelkeep.domain.moves import Entry
 from modelkeep.domain.policies import Judgement
-from modelkeep.domain.stages import ARCHIVED
+from modelkeep.domain.stages import ARCHIVED, NONE
 from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
 from modelkeep.registry import following, gates, governing, moving
@@ -42,7 +42,7 @@ def rollback(
         expected_version: the version that holds the target now, 0 for none; when another does, nothing is changed.
         reason: why, for the history.
     Raises:
-        Invalid: there is no such target.
+        Invalid: there is no such target, or it is None or Archived.
         NotFound: there is no such model.
         Conflict: another version holds the target than was expected, or there is none to return to.
         Refused: a policy does not let the version that holds it now leave.
@@ -54,6 +54,11 @@ def rollback(
     with Change(actor, registry) as change:
         governance = governing.current(change.tx, registry)
         checked = targets.check(target, governance.stages)
+        if checked in (NONE, ARCHIVED):
+            raise Invalid(
+                f"The stage {checked} holds what is not in use, so there is nothing to go back to. Roll back an alias or one of "
+                f"the stages {', '.join(governance.stages.active)}."
+            )
         owner = model_rows.get_id(change.tx, name)
         held = following.holders(change.tx, owner, checked)
         _check_expected(expected_version, name, checked, held)
