@@ -80,7 +80,7 @@ class Gates(RuleBasedStateMachine):
         for name in (NAMES[0], NAMES[2]):
             models.create(WRITER, self.registry, name)
         self.catch_up()
-        for place, mark in enumerate("abab"):
+        for place, mark in enumerate("aabb"):
             self.register(place, gating.mlmodel(mark), 0.7)
             self.catch_up()
         self.measure(0, CI, 0.7)
@@ -254,6 +254,36 @@ class Gates(RuleBasedStateMachine):
     def retire(self, policy: str) -> None:
         with self.attempt():
             policies.retire(ADMIN, self.registry, policy)
+
+    # Ways around that chance alone would take long to find.
+
+    @rule(place=which, to=st.sampled_from(TARGETS))
+    def force_and_come_back(self, place: int, to: str) -> None:
+        self.force(place, to)
+        self.promote(place + 1, to, None)
+        self.roll_back(place, to)
+
+    @rule(place=which, auc=values)
+    def hide_and_come_back(self, place: int, auc: float) -> None:
+        name = self.name(place)
+        with self.attempt():
+            models.delete(WRITER, self.registry, name)
+        self.apply("one", "*", TARGETS, auc, True, None, False, False)
+        self.restore_model(name)
+
+    @rule(place=which, to=st.sampled_from(TARGETS))
+    def change_under_another_name(self, place: int, to: str) -> None:
+        name, number = self.version(place)
+        with self.attempt():
+            models.rename(WRITER, self.registry, name, "aside")
+            for each in (number, number - 1, number - 2):
+                self.catch_up()
+                with self.attempt():
+                    promotions.promote(WRITER, self.registry, "aside", max(1, each), to)
+        with self.attempt():
+            models.rename(WRITER, self.registry, "aside", name)
+        with self.attempt():
+            rollbacks.rollback(WRITER, self.registry, name, to)
 
     # What must hold.
 
