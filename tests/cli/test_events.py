@@ -61,7 +61,7 @@ def test_events_are_listed_and_chosen(run: Run, client: modelkeep.Client, model:
     assert [event["payload"]["key"] for event in found] == ["a"]
     after = found[0]["position"]
     assert run("events", "--after", str(after - 1), "--limit", "1", "--json").json == found
-    assert run("events", "--model", model, "--actor", "nobody").out == ""
+    assert run("events", "--model", model, "--actor", "no-such-user").out == ""
     assert len(run("events", "--model", model, "--since", "1h").rows) == 2
     assert run("events", "--model", model, "--until", "2020-01-31T12:00:00").out == ""
 

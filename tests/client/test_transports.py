@@ -1,5 +1,6 @@
 """Every call of the table gives the same over HTTP and in process: the same reply, or the same error."""
 
+import getpass
 import hashlib
 import io
 import re
@@ -295,7 +296,7 @@ SCRIPT = [
     ("blobs.usage", {"limit": 5}),
     ("events.page", {"after": 0, "limit": 1000}),
     ("events.page", {"after": 0, "kinds": ["version", "alias.moved"], "model": "churn"}),
-    ("events.page", {"after": 0, "actor_name": "nobody"}),
+    ("events.page", {"after": 0, "actor_name": "no-such-user"}),
     ("events.page", {"after": -1}),
     ("events.page", {"wait": 100.0}),
 ]  # fmt: skip
@@ -388,7 +389,7 @@ def played(tmp_path_factory):
     tokens = {}
     for name in ("embedded", "server"):
         transport = EmbeddedTransport(folder / name)
-        tokens[name] = transport.call("tokens.create", {"user": "root", "role": "admin"}).token.secret
+        tokens[name] = transport.call("tokens.create", {"user": getpass.getuser(), "role": "admin"}).token.secret
         transport.close()
     embedded = EmbeddedTransport(folder / "embedded")
     with start_server(folder / "server", "--auth") as server, pytest.MonkeyPatch.context() as patch:
