@@ -96,12 +96,13 @@ def open_registry(
         busy_milliseconds: how long a reader of SQLite waits for its locks.
         database: as in `prepare`.
     """
-    return Registry(
-        folder=folder,
-        database=Database(folder, busy_milliseconds) if database is None else servers.connect(database),
-        blobs=LocalBlobs(folder / "blobs", read_only),
-        read_only=read_only,
-    )
+    opened = Database(folder, busy_milliseconds) if database is None else servers.connect(database)
+    try:
+        blobs = LocalBlobs(folder / "blobs", read_only)
+    except BaseException:
+        opened.close()
+        raise
+    return Registry(folder=folder, database=opened, blobs=blobs, read_only=read_only)
 
 
 def close(registry: Registry) -> None:

@@ -6,6 +6,7 @@ and a checkpoint race (sqlite.org/wal.html, "The WAL-reset bug", fixed in 3.51.3
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -89,14 +90,17 @@ class Database:
         # SQLite gives its WAL and index the permissions of the database file, so this decides for all three.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._busy_milliseconds = busy_milliseconds
-        self._turnstile = Turnstile(folder)
-        self._reserve = Reserve(folder)
-        self._chores = Claim(folder / "background.lock")
-        self._lock = threading.Lock()
-        self._writer = self._connect()
-        self._writer.wal_autocheckpoint(0)
-        self._written_back = 0
-        self._take_reserve()
+        # What an opening that failed leaves open would stay so for as long as the process lives.
+        with contextlib.ExitStack() as opened:
+            self._turnstile = opened.enter_context(contextlib.closing(Turnstile(folder)))
+            self._reserve = opened.enter_context(contextlib.closing(Reserve(folder)))
+            self._chores = opened.enter_context(contextlib.closing(Claim(folder / "background.lock")))
+            self._lock = threading.Lock()
+            self._writer = opened.enter_context(contextlib.closing(self._connect()))
+            self._writer.wal_autocheckpoint(0)
+            self._written_back = 0
+            self._take_reserve()
+            opened.pop_all()
         self._writing = Transaction(self._writer)
         self._owner: int | None = None
         self._depth = 0
@@ -344,14 +348,13 @@ class Database:
         return self._chores.try_take()
 
     def close(self) -> None:
-        """Close every connection."""
-        with self._lock, self._readers_lock:
-            for connection in (*self._readers, self._writer):
-                connection.close()
+        """Close every connection. One that fails, because the disk does, leaves none of the others open."""
+        with self._lock, self._readers_lock, contextlib.ExitStack() as closing:
+            for close in (self._chores.close, self._reserve.close, self._turnstile.close, self._writer.close):
+                closing.callback(close)
+            for reader in self._readers:
+                closing.callback(reader.close)
             self._readers.clear()
-            self._turnstile.close()
-            self._reserve.close()
-            self._chores.close()
 
 
 class _Reading:

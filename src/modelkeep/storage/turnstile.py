@@ -16,7 +16,11 @@ class Turnstile:
 
     def __init__(self, folder: Path):
         self._queue = os.open(folder / "write.queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._turn = os.open(folder / "write.turn.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._turn = os.open(folder / "write.turn.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            os.close(self._queue)
+            raise
 
     def enter(self) -> None:
         """Wait for this process's turn to write."""
