@@ -23,8 +23,13 @@ def started(uri: str, *args: str) -> subprocess.Popen[str]:
     """`modelkeep events --follow`, whose output is read line by line."""
     return subprocess.Popen(
         [*modelkeep_command(), "events", "--follow", "--uri", uri, *args],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c,
     )  # fmt: skip
+
+
+def _heed_ctrl_c() -> None:
+    # A shell that starts the tests in the background has Ctrl-C ignored, by all that they start too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
