@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,18 +122,25 @@ def log_model(
     return publish(save, name or artifact_path, registered_model_name, params, tags, model_type, step, model_id)
 
 
-def load_model(model_uri: str | os.PathLike[str], dst_path: str | None = None, *, trust: bool = False) -> Any:
+def load_model(
+    model_uri: str | os.PathLike[str],
+    dst_path: str | None = None,
+    *,
+    trust: bool = False,
+    at: int | str | datetime | None = None,
+) -> Any:
     """The model in a folder, or at an address, as an onnx.ModelProto.
 
     Args:
         model_uri: a folder, `models:/…` or `runs:/…`.
         dst_path: keep the downloaded files in this folder.
         trust: accept code that came with the model, for this call.
+        at: load what a stage or an alias of the address named at that moment; see `Client.target_at`.
     Raises:
         NotAModel: there is no such model.
         DigestMismatch: the files are not those that were registered.
     """
-    with locations.opened(model_uri, dst_path) as folder:
+    with locations.opened(model_uri, dst_path, at) as folder:
         model = mlmodels.read(folder)
         path = _checked(folder, model, trust)
         return _onnx().load(str(path))
