@@ -103,16 +103,6 @@ DEFAULT = Stages()
 _CANONICAL = {stage.lower(): stage for stage in STAGES}
 
 
-def canonical(stage: object) -> str:
-    """The canonical spelling of one of the four stages that every registry has, given in any case.
-
-    Raises:
-        Invalid: it is none of them.
-    """
-    found = _CANONICAL.get(stage.lower()) if isinstance(stage, str) else None
-    return found if found is not None else DEFAULT.canonical(stage)
-
-
 def find(stage: object) -> str | None:
-    """As `canonical`, but None for what may be a stage of one registry only."""
+    """The spelling of one of the four stages that every registry has, given in any case; None for anything else."""
     return _CANONICAL.get(stage.lower()) if isinstance(stage, str) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from modelkeep.domain.versions import Version
-from modelkeep.storage import versions
+from modelkeep.storage import models, versions
 from modelkeep.storage.database import Transaction
 
 
@@ -16,14 +16,7 @@ def model_named(tx: Transaction, name: str, position: int) -> int | None:
 
 def _candidates(tx: Transaction, name: str) -> list[int]:
     """Models that may ever have had a name: those that have it now, and those that were renamed from or to it."""
-    rows = tx.all(
-        """
-        SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NULL
-        UNION SELECT id FROM models WHERE name = :name AND deleted_timestamp IS NOT NULL
-        """,
-        {"name": name},
-    )
-    found = {row[0] for row in rows}
+    found = set(models.ids_ever_named(tx, name))
     for model_id, payload in tx.all("SELECT model_id, payload FROM events WHERE kind = 'model.renamed'", {}):
         renamed = msgspec.json.decode(payload)
         if name in (renamed["from"], renamed["model"]):
