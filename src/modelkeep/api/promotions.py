@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from modelkeep.api.call import Call, Int64, Reply, Request
 from modelkeep.api.versions import Named, VersionReply, VersionShape, version_reply, version_shape
 from modelkeep.domain.moves import Holding, Override, Point, Wanted
 from modelkeep.domain.paging import Page
-from modelkeep.domain.policies import Judgement
+from modelkeep.domain.policies import Explanation, Judgement
 from modelkeep.domain.versions import Version
 
 
@@ -69,7 +67,7 @@ class ExplanationReply(Reply):
     judgements: list[JudgementShape] = []
 
 
-def explanation_reply(explanation: Any) -> ExplanationReply:
+def explanation_reply(explanation: Explanation) -> ExplanationReply:
     return ExplanationReply(
         str(explanation.version),
         explanation.target,

@@ -97,6 +97,18 @@ _UNPINNED = "pinned to its files"
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would become of a promotion: `problem` is a sentence when something other than a policy stands in its way."""
+
+    version: int
+    target: str
+    allowed: bool
+    problem: str | None
+    message: str
+    judgements: list[Judgement]
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A version that holds a guarded target.
 

@@ -13,8 +13,8 @@ from modelkeep.domain.policies import Policy
 from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Rule
 from modelkeep.domain.rules.combined import NotRule, Several
 from modelkeep.domain.rules.versions import DescriptionRule, IntactRule, TagsRule
-from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
+from modelkeep.registry import holders
 from modelkeep.registry.cases import Case
 from modelkeep.registry.handle import Registry
 from modelkeep.registry.policies import lint
@@ -67,14 +67,8 @@ class _PastCase(Case):
         super().__init__(tx, registry, version, target, entry.timestamp, until=entry.timestamp)
         self._position = entry.position
 
-    def holder_of(self, target: str) -> int | None:
-        owner, before = self._version.model_id, self._position - 1
-        if alias_of(target) is not None:
-            found = rows.alias_at(self._tx, owner, target, before)
-            held = [] if found is None else [found]
-        else:
-            held = rows.in_stage_at(self._tx, owner, target, before)
-        return max((number for number in held if target != self.target or number != self.number), default=None)
+    def _held(self, target: str) -> list[int]:
+        return holders.at(self._tx, self._version.model_id, target, self._position - 1)
 
 
 def _try(policy: Policy, model: str, case: _PastCase, entry: Entry, is_rollback: bool) -> Trial:

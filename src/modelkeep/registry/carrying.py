@@ -11,7 +11,7 @@ from modelkeep.domain.governance import Governance
 from modelkeep.domain.models import Model
 from modelkeep.domain.targets import alias_of, of_alias
 from modelkeep.domain.versions import Version
-from modelkeep.registry import following, gates, governing, moving
+from modelkeep.registry import following, gates, governing, holders, moving
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.storage import versions as version_rows
@@ -92,5 +92,5 @@ def clear_refused(change: Change, model: Model) -> None:
 def _held(change: Change, governance: Governance, model: Model, name: str, move: str) -> Iterator[tuple[str, Version]]:
     """Each guarded target that some version of the model holds, with the version."""
     for target in governance.guarded_targets(name, move):
-        for number in following.holders(change.tx, model.id, target):
+        for number in holders.now(change.tx, model.id, target):
             yield target, version_rows.get(change.tx, model.name, number)

@@ -7,15 +7,12 @@ from functools import cached_property
 from modelkeep.domain.evidence import API, Fact
 from modelkeep.domain.facts import ANY_DATASET, Found, Wanted
 from modelkeep.domain.formats import Format
-from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
-from modelkeep.registry import formats
+from modelkeep.registry import formats, holders
 from modelkeep.registry.handle import Registry
-from modelkeep.storage import aliases as alias_rows
 from modelkeep.storage import evidence as evidence_rows
 from modelkeep.storage import manifests as manifest_rows
 from modelkeep.storage import moves as move_rows
-from modelkeep.storage import versions as version_rows
 from modelkeep.storage.database import Transaction
 
 
@@ -71,12 +68,11 @@ class Case:
         return self.holder_of(self.target)
 
     def holder_of(self, target: str) -> int | None:
-        owner, alias = self._version.model_id, alias_of(target)
-        if alias is not None:
-            found = alias_rows.find(self._tx, owner, alias)
-            return None if target == self.target and found == self.number else found
-        others = version_rows.numbers_in_stage(self._tx, owner, target)
-        return max((number for number in others if target != self.target or number != self.number), default=None)
+        held = self._held(target)
+        return next((number for number in held if target != self.target or number != self.number), None)
+
+    def _held(self, target: str) -> list[int]:
+        return holders.now(self._tx, self._version.model_id, target)
 
     def metric(self, number: int, key: str, wanted: Wanted) -> Found | None:
         manifest_id = self._manifest(number)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from modelkeep.domain.governance import Governance
 from modelkeep.domain.moves import Entry
-from modelkeep.domain.targets import alias_of
-from modelkeep.registry import moving
+from modelkeep.registry import holders, moving
 from modelkeep.registry.changes import Change
 from modelkeep.storage import aliases as alias_rows
 from modelkeep.storage import moves as rows
@@ -15,21 +14,12 @@ from modelkeep.storage import versions as version_rows
 from modelkeep.storage.database import Transaction
 
 
-def holders(tx: Transaction, owner: int, target: str) -> list[int]:
-    """The versions that hold a target now, the newest number first."""
-    alias = alias_of(target)
-    if alias is not None:
-        found = alias_rows.find(tx, owner, alias)
-        return [] if found is None else [found]
-    return sorted(version_rows.numbers_in_stage(tx, owner, target), reverse=True)
-
-
 def previous(tx: Transaction, owner: int, target: str) -> Iterator[Entry]:
     """The moves that a rollback of a target could return to, the last first.
 
     A rollback returns to a move, so what came after that move is not among them: two rollbacks go back two steps.
     """
-    held = holders(tx, owner, target)
+    held = holders.now(tx, owner, target)
     newest = entry = rows.top(tx, owner, target)
     # Who holds it now, and what left it since, did not come before.
     while held and entry is not None and entry.number not in held:
@@ -52,7 +42,7 @@ def follow(change: Change, governance: Governance, owner: int, name: str, but: s
     for alias, target in governance.followers(name).items():
         if alias == but:
             continue
-        held = holders(change.tx, owner, target)
+        held = holders.now(change.tx, owner, target)
         after = next(
             (
                 entry.number

@@ -50,13 +50,12 @@ def judge(
     now: int,
     *,
     keep: bool = False,
-    until: int | None = None,
 ) -> list[Judgement]:
     """What each policy that guards the target says of an attempt. Nothing is changed."""
     guarding = governance.guarding(attempt.version.name, attempt.target, attempt.move)
     if not guarding:
         return []
-    case = Case(tx, registry, attempt.version, attempt.target, now, keep=keep, until=until)
+    case = Case(tx, registry, attempt.version, attempt.target, now, keep=keep)
     return [
         policies.judge(policy, revision, attempt.version.name, case, attempt.move, _is_eased(attempt, policy))
         for policy, revision in guarding

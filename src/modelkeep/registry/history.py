@@ -7,9 +7,8 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Conflict, Invalid, NotFound, PermissionDenied
 from modelkeep.domain.moves import Holding, Override, Point
 from modelkeep.domain.paging import Page
-from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
-from modelkeep.registry import governing
+from modelkeep.registry import governing, holders
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
 from modelkeep.storage import events as event_rows
@@ -80,7 +79,7 @@ def at(
         owner = past.model_named(tx, name, moment)
         if owner is None:
             raise NotFound(f"No registered model was called '{name}' then.")
-        found = _held(tx, owner, checked, moment)
+        found = holders.at(tx, owner, checked, moment)
         if not found:
             raise NotFound(f"No version of '{name}' held {checked} then.")
         return past.version(tx, owner, found[0])
@@ -92,13 +91,6 @@ def _position(tx: Transaction, timestamp: int | None, position: int | None) -> i
     if position is not None:
         return texts.integer(position, "position", 0)
     return rows.position_at(tx, texts.integer(timestamp, "timestamp", 0))
-
-
-def _held(tx: Transaction, owner: int, target: str, position: int) -> list[int]:
-    if alias_of(target) is None:
-        return rows.in_stage_at(tx, owner, target, position)
-    found = rows.alias_at(tx, owner, target, position)
-    return [] if found is None else [found]
 
 
 def diff(
@@ -127,7 +119,7 @@ def diff(
             else _position(tx, to_timestamp, to_position)
         )
         points = [
-            Point(target, _held(tx, owner, target, first), _held(tx, owner, target, last))
+            Point(target, holders.at(tx, owner, target, first), holders.at(tx, owner, target, last))
             for target in rows.targets(tx, owner)
         ]
     return [point for point in points if point.before != point.after]

@@ -12,7 +12,7 @@ from modelkeep.domain.governance import Governance, Revision
 from modelkeep.domain.policies import Policy, Standing
 from modelkeep.domain.stages import Stages
 from modelkeep.domain.targets import of_alias
-from modelkeep.registry import following, gates, governing
+from modelkeep.registry import gates, governing, holders
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
@@ -193,7 +193,7 @@ def standing(actor: Actor, registry: Registry, name: str) -> list[Standing]:
 def _standing(tx: Transaction, registry: Registry, current: Governance, name: str, owner: int) -> Iterator[Standing]:
     now = registry.clock()
     for target in current.guarded_targets(name, policies.ENTER):
-        for number in following.holders(tx, owner, target)[:STANDING_LIMIT]:
+        for number in holders.now(tx, owner, target)[:STANDING_LIMIT]:
             attempt = Attempt(version_rows.get(tx, name, number), target, policies.ENTER)
             judgements = gates.judge(tx, registry, current, attempt, now)
             refused = [judgement for judgement in judgements if not judgement.passed]

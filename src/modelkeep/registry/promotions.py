@@ -8,18 +8,17 @@ from typing import Any
 
 from modelkeep.domain import actors, names, policies, targets, texts
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import Conflict, Invalid, PermissionDenied, Refused
+from modelkeep.domain.errors import Invalid, PermissionDenied, Refused
 from modelkeep.domain.governance import Governance
 from modelkeep.domain.moves import Wanted
-from modelkeep.domain.policies import Judgement
+from modelkeep.domain.policies import Explanation, Judgement
 from modelkeep.domain.stages import ARCHIVED, NONE, Stages
 from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
-from modelkeep.registry import following, gates, governing, moving
+from modelkeep.registry import expecting, following, gates, governing, holders, moving
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
-from modelkeep.storage import aliases as alias_rows
 from modelkeep.storage import overrides
 from modelkeep.storage import versions as rows
 from modelkeep.storage.database import Transaction
@@ -43,8 +42,7 @@ def transition(
         Refused: a policy that guards the stage, or the one it leaves, does not let it pass.
     Events: stage.changed for each version that moved, all under one change id; or promotion.refused
     """
-    texts.required(stage, "stage")
-    if isinstance(stage, str) and stage.startswith("@"):
+    if texts.required(stage, "stage").startswith("@"):
         raise Invalid(f"'{stage}' is an alias and not a stage. Point the alias at the version instead.")
     wanted = Wanted(name, version, stage, archive_existing_versions)
     return _promote(actor, registry, [wanted], "transition")[0]
@@ -179,20 +177,19 @@ def _plan(tx: Transaction, stages: Stages, wanted: Wanted, archives: bool) -> _P
         raise Invalid(_not_active(stages, target))
     version = rows.get(tx, str(wanted.name), names.check_version(wanted.version))
     if alias is not None:
-        pointed = alias_rows.find(tx, version.model_id, alias)
-        holders = [] if pointed is None else [pointed]
-        displaced = [number for number in holders if number != version.number]
+        held = holders.now(tx, version.model_id, target)
+        displaced = [number for number in held if number != version.number]
     else:
         if archive is None:
             archive = archives and target not in (NONE, ARCHIVED)
-        holders = []
+        held = []
         if archive or wanted.expected_version is not None:
-            holders = rows.numbers_in_stage(tx, version.model_id, target)
+            held = holders.now(tx, version.model_id, target)
         elif version.current_stage == target:
-            holders = [version.number]
-        displaced = [number for number in holders if number != version.number] if archive else []
-    _check_expected(wanted.expected_version, version.name, target, max(holders, default=None))
-    return _Planned(version, target, holders, displaced)
+            held = [version.number]
+        displaced = [number for number in reversed(held) if number != version.number] if archive else []
+    expecting.check(wanted.expected_version, version.name, target, held)
+    return _Planned(version, target, held, displaced)
 
 
 def _not_active(stages: Stages, stage: str) -> str:
@@ -216,21 +213,6 @@ def _check_transitions(stages: Stages, one: _Planned) -> None:
             f"The versions in {target} cannot be archived to make room: from there the stages of this registry lead to "
             f"{', '.join(stages.transitions[target]) or 'nowhere'}. Move them first, or don't archive."
         )
-
-
-def _check_expected(expected: str | int | None, name: str, target: str, holder: int | None) -> None:
-    if expected is None:
-        return
-    wanted = None if expected in ("", "0", 0) else names.check_version(expected)
-    if wanted != holder:
-        raise Conflict(
-            f"{target} of '{name}' is held by {_version(holder)}, and {_version(wanted)} was expected. It was moved since; "
-            "look again before promoting."
-        )
-
-
-def _version(number: int | None) -> str:
-    return "no version" if number is None else f"version {number}"
 
 
 def _apart(planned: list[_Planned]) -> list[_Planned]:
@@ -266,11 +248,13 @@ def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterato
         yield Attempt(version, target, policies.ENTER)
         if alias_of(target) is None:
             yield Attempt(version, version.current_stage, policies.LEAVE)
-    for number in one.displaced:
-        other = rows.get(tx, version.name, number)
-        yield Attempt(other, target, policies.LEAVE)
-        if alias_of(target) is None:
-            yield Attempt(other, ARCHIVED, policies.ENTER)
+    giving_way = [(target, policies.LEAVE)]
+    if alias_of(target) is None:
+        giving_way.append((ARCHIVED, policies.ENTER))
+    if any(governance.guarding(version.name, *move) for move in giving_way):
+        for number in one.displaced:
+            other = rows.get(tx, version.name, number)
+            yield from (Attempt(other, *move) for move in giving_way)
 
 
 def _apply(
@@ -305,18 +289,6 @@ def _apply(
         version.aliases = sorted({*version.aliases, alias})
     if forced:
         overrides.insert(change.tx, owner, target, number, str(reason), change.actor.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What would become of a promotion: `problem` is a sentence when something other than a policy stands in its way."""
-
-    version: int
-    target: str
-    allowed: bool
-    problem: str | None
-    message: str
-    judgements: list[Judgement]
 
 
 def explain(

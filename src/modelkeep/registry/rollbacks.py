@@ -13,7 +13,7 @@ from modelkeep.domain.policies import Judgement
 from modelkeep.domain.stages import ARCHIVED, NONE
 from modelkeep.domain.targets import alias_of
 from modelkeep.domain.versions import Version
-from modelkeep.registry import following, gates, governing, moving
+from modelkeep.registry import expecting, following, gates, governing, holders, moving
 from modelkeep.registry.changes import Change
 from modelkeep.registry.gates import Attempt
 from modelkeep.registry.handle import Registry
@@ -60,8 +60,8 @@ def rollback(
                 f"the stages {', '.join(governance.stages.active)}."
             )
         owner = model_rows.get_id(change.tx, name)
-        held = following.holders(change.tx, owner, checked)
-        _check_expected(expected_version, name, checked, held)
+        held = holders.now(change.tx, owner, checked)
+        expecting.check(expected_version, name, checked, held)
         entry, version, skipped, judgements = _choose(change, governance, owner, name, checked, held)
         if any(number != version.number for number in held) and not (
             alias_of(checked) is not None or governance.stages.allows(checked, ARCHIVED)
@@ -99,17 +99,6 @@ def _leaving(
             if is_stage:
                 attempts.append(Attempt(other, ARCHIVED, policies.ENTER, is_rollback=True))
     return attempts
-
-
-def _check_expected(expected: str | int | None, name: str, target: str, held: list[int]) -> None:
-    if expected is None:
-        return
-    wanted = None if expected in ("", "0", 0) else names.check_version(expected)
-    if (held[0] if held else None) != wanted:
-        raise Conflict(
-            f"{target} of '{name}' is held by {f'version {held[0]}' if held else 'no version'}, not by version {wanted}. "
-            "It was moved since; look again before rolling back."
-        )
 
 
 def _choose(
