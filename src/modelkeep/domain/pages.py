@@ -12,13 +12,14 @@ import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from modelkeep.domain import texts
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.filter_tokens import shown
 
 Key = str | int | float | None
+Place = TypeVar("Place", str, int)
 
 LIMIT = 65_536
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
@@ -57,6 +58,18 @@ def decode(token: str, binding: str) -> list[Key]:
             "has changed since. Repeat the request unchanged, or leave page_token out to start again."
         )
     return key
+
+
+def place(token: str | None, binding: str, start: Place) -> Place:
+    """The one key in the token of a listing; `start`, whose type it has, without a token.
+
+    Raises:
+        Invalid: it is not a token of this listing.
+    """
+    key = decode(token, binding) if token else [start]
+    if len(key) != 1 or type(key[0]) is not type(start):
+        raise Invalid("Parameter 'page_token' does not fit this listing. Leave it out to start again.")
+    return key[0]
 
 
 def _content(token: object) -> list[Any]:

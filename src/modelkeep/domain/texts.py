@@ -48,8 +48,8 @@ def required(value: object, field: str, limit: int = NAME_LIMIT) -> str:
     return check(value, field, limit)
 
 
-def integer(value: object, field: str, at_least: int | None = None) -> int:
-    """Return `value` when it is a 64-bit integer, at least `at_least` when that is given.
+def integer(value: object, field: str, at_least: int | None = None, at_most: int | None = None) -> int:
+    """Return `value` when it is a 64-bit integer, at least `at_least` and at most `at_most` when these are given.
 
     Raises:
         Invalid: it is of another type, or out of range.
@@ -60,6 +60,8 @@ def integer(value: object, field: str, at_least: int | None = None) -> int:
         raise Invalid(f"Parameter '{field}' is out of range for a 64-bit integer.")
     if at_least is not None and value < at_least:
         raise Invalid(f"Parameter '{field}' must be at least {at_least}, got {value}.")
+    if at_most is not None and value > at_most:
+        raise Invalid(f"Parameter '{field}' must be at most {at_most:,}, got {value}.")
     return value
 
 

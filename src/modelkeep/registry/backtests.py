@@ -7,7 +7,6 @@ from typing import Any
 from modelkeep.domain import actors, backtests, texts
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.backtests import Trial
-from modelkeep.domain.errors import Invalid
 from modelkeep.domain.moves import Entry
 from modelkeep.domain.policies import Policy
 from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Rule
@@ -41,9 +40,7 @@ def run(
         Invalid: what is wrong with the policy.
     """
     actors.require(actor, "read", "policies")
-    size = DEFAULT_LIMIT if limit is None else texts.integer(limit, "limit", 1)
-    if size > LIMIT:
-        raise Invalid(f"Parameter 'limit' must be at most {LIMIT:,}, got {size}.")
+    size = DEFAULT_LIMIT if limit is None else texts.integer(limit, "limit", 1, LIMIT)
     policy = lint(actor, registry, document)
     found: list[Trial] = []
     with registry.database.read() as tx:

@@ -237,25 +237,14 @@ def page(
     actors.require(actor, "read", f"registered model '{name}'" if name else "evidence")
     subject = _check_subject(name, version, digest)
     wanted = texts.check_optional(kind, "kind", evidence.KIND_LIMIT) or None
-    size = PAGE_DEFAULT if max_results is None else texts.integer(max_results, "max_results", 1)
-    if size > PAGE_LIMIT:
-        raise Invalid(f"Parameter 'max_results' must be at most {PAGE_LIMIT:,}, got {size}.")
+    size = PAGE_DEFAULT if max_results is None else texts.integer(max_results, "max_results", 1, PAGE_LIMIT)
     with registry.database.read() as tx:
         pin, _ = _find_subject(tx, *subject)
         if pin is None:
             return Page([])
         binding = pages.bind("evidence", pin.digest, wanted)
-        before = _before(page_token, binding)
+        before = pages.place(page_token, binding, texts.INT64_MAX)
         found = rows.page(tx, manifest_id=pin.manifest_id, kind=wanted, before=before, limit=size + 1)
     if len(found) <= size:
         return Page(found)
     return Page(found[:size], pages.encode([found[size - 1].id], binding))
-
-
-def _before(page_token: str | None, binding: str) -> int | None:
-    if not page_token:
-        return None
-    key = pages.decode(page_token, binding)
-    if len(key) != 1 or type(key[0]) is not int:
-        raise Invalid("Parameter 'page_token' does not fit this list. Leave it out to start again.")
-    return key[0]

@@ -37,17 +37,13 @@ def page(
     """
     actors.require(actor, "read", f"registered model '{name}'")
     names.check_model_name(name)
-    size = PAGE_DEFAULT if max_results is None else texts.integer(max_results, "max_results", 1)
-    if size > PAGE_LIMIT:
-        raise Invalid(f"Parameter 'max_results' must be at most {PAGE_LIMIT:,}, got {size}.")
+    size = PAGE_DEFAULT if max_results is None else texts.integer(max_results, "max_results", 1, PAGE_LIMIT)
     with registry.database.read() as tx:
         checked = targets.check(target, governing.stages_of(tx, registry))
         owner = model_rows.get_id(tx, name)
         binding = pages.bind("history", f"{owner} {checked}")
-        before = pages.decode(page_token, binding) if page_token else [texts.INT64_MAX]
-        if len(before) != 1 or type(before[0]) is not int:
-            raise Invalid("Parameter 'page_token' does not fit this listing. Leave it out to start again.")
-        found = rows.history(tx, owner, checked, before[0], size + 1)
+        before = pages.place(page_token, binding, texts.INT64_MAX)
+        found = rows.history(tx, owner, checked, before, size + 1)
     if len(found) <= size:
         return Page(found)
     return Page(found[:size], pages.encode([found[size - 1].position], binding))

@@ -159,16 +159,11 @@ def files(
     actors.require(actor, "read", f"registered model '{name}'")
     names.check_model_name(name)
     number = names.check_version(version)
-    size = PAGE_LIMIT if max_results is None else texts.integer(max_results, "max_results", 1)
-    if size > PAGE_LIMIT:
-        raise Invalid(f"Parameter 'max_results' must be at most {PAGE_LIMIT:,}, got {size}.")
+    size = PAGE_LIMIT if max_results is None else texts.integer(max_results, "max_results", 1, PAGE_LIMIT)
     with registry.database.read() as tx:
         pin = _pin(tx, name, number)
         binding = pages.bind("manifest", pin.digest)
-        after = pages.decode(page_token, binding) if page_token else [""]
-        if len(after) != 1 or not isinstance(after[0], str):
-            raise Invalid("Parameter 'page_token' does not fit this listing. Leave it out to start again.")
-        found = rows.files(tx, pin.manifest_id, after[0], size + 1)
+        found = rows.files(tx, pin.manifest_id, pages.place(page_token, binding, ""), size + 1)
     if len(found) <= size:
         return Page(found)
     return Page(found[:size], pages.encode([found[size - 1].path], binding))

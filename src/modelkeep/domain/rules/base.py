@@ -76,6 +76,15 @@ class Rule:
         return Verdict(self.words, outcome, reason, measured, tuple(each.id for each in found if each is not None))
 
 
+class FlagRule(Rule):
+    """The parent of rules that say nothing but `true`."""
+
+    @classmethod
+    def take(cls, options: Options) -> Rule:
+        options.must_be_true(cls.kind)
+        return cls()
+
+
 def figure(value: float) -> str:
     """A number as a sentence shows it: exact enough to see which side of a bound it is on."""
     return f"{value:.12g}"

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from modelkeep.domain import formats
 from modelkeep.domain.facts import Facts
-from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Options, Rule, Verdict
+from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, FlagRule, Options, Rule, Verdict
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,12 @@ class SignatureRule(Rule):
 
 
 @dataclass(frozen=True)
-class CodeRule(Rule):
+class CodeRule(FlagRule):
     """Loading the model runs no code that came with it: its files are data, and not a pickle or a script."""
 
     kind = "runs_no_code"
     example = "runs_no_code: true"
     on_rollback_default = True
-
-    @classmethod
-    def take(cls, options: Options) -> CodeRule:
-        options.must_be_true("runs_no_code")
-        return cls()
 
     @cached_property
     def words(self) -> str:

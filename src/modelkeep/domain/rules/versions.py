@@ -8,7 +8,7 @@ from functools import cached_property
 from modelkeep.domain import durations, texts
 from modelkeep.domain.errors import Invalid
 from modelkeep.domain.facts import Facts
-from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Options, Rule, Verdict
+from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, FlagRule, Options, Rule, Verdict
 from modelkeep.domain.texts import shown
 
 
@@ -116,17 +116,12 @@ class HeldRule(Rule):
 
 
 @dataclass(frozen=True)
-class PinnedRule(Rule):
+class PinnedRule(FlagRule):
     """The version is pinned to files that are here, so that its bytes can never change."""
 
     kind = "pinned"
     example = "pinned: true"
     on_rollback_default = True
-
-    @classmethod
-    def take(cls, options: Options) -> PinnedRule:
-        options.must_be_true("pinned")
-        return cls()
 
     @cached_property
     def words(self) -> str:
@@ -139,17 +134,12 @@ class PinnedRule(Rule):
 
 
 @dataclass(frozen=True)
-class IntactRule(Rule):
+class IntactRule(FlagRule):
     """None of the version's files is known to be damaged."""
 
     kind = "intact"
     example = "intact: true"
     on_rollback_default = True
-
-    @classmethod
-    def take(cls, options: Options) -> IntactRule:
-        options.must_be_true("intact")
-        return cls()
 
     @cached_property
     def words(self) -> str:
