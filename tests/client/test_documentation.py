@@ -6,20 +6,17 @@ import sys
 from pathlib import Path
 
 import modelkeep
+from tests.support.blocks import python_blocks, run_block
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "sdk.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = python_blocks(PAGE)
 
 
 def test_every_block_runs_as_written(tmp_path):
     assert len(BLOCKS) >= 5
-    for number, block in enumerate(BLOCKS):
-        script = tmp_path / f"block{number}.py"
-        script.write_text(block)
-        ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=120)
-        assert ran.returncode == 0, f"{block}\n{ran.stderr}"
-        assert ran.stderr == ""
+    for block in BLOCKS:
+        run_block(block, tmp_path)
 
 
 def test_every_variable_is_documented():

@@ -1,27 +1,19 @@
 """docs/flavors.md does what it says."""
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from modelkeep.flavors import pyfunc, sklearn
+from tests.support.blocks import python_blocks, run_block
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "flavors.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = python_blocks(PAGE)
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_a_block_runs_as_written(number, tmp_path):
-    script = tmp_path / "block.py"
-    script.write_text(BLOCKS[number])
-
-    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=120)
-
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
+    run_block(BLOCKS[number], tmp_path)
 
 
 def test_every_argument_of_trust_is_documented():
