@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from modelkeep.domain.actors import Actor
+from modelkeep.http.handing import Hand
 from modelkeep.registry import commits
 from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
@@ -31,7 +31,7 @@ class Writes:
         self._database = registry.database
         self._at_once = registry.database.answers_at_once
         self._loop = loop
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="modelkeep-commit")
+        self._thread = Hand("modelkeep-commit")
         self._queue: deque[Job] = deque()
         self._busy = False
         self._waiting: set[asyncio.Future[None]] = set()
@@ -57,7 +57,7 @@ class Writes:
         """Finish what is queued; only then may the registry be closed."""
         while self._busy:
             await self.wait_for_one(CLOSE_POLL_SECONDS)
-        self._thread.shutdown()
+        self._thread.close()
 
     async def wait_for_one(self, seconds: float) -> None:
         """Wait until this process has committed something, at most `seconds`."""
@@ -118,4 +118,4 @@ class Writes:
             else:
                 self._loop.call_soon_threadsafe(then, result)
 
-        self._thread.submit(run)
+        self._thread.give(run)
