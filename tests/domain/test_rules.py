@@ -40,7 +40,7 @@ def signed(kind="double", **inputs):
 
 UNSIGNED = Format(("sklearn",), None, "the flavor sklearn is a pickle")
 REPORT = found(7, passed=True, kind="scan")
-OLD = found(9, 0.99, timestamp=NOW - 40 * DAY)
+OLD = found(9, 0.99, creation_timestamp=NOW - 40 * DAY)
 
 # Each rule, the facts, what it says, and a piece of the sentence.
 CASES = [
@@ -73,7 +73,7 @@ CASES = [
     ("metric: auc, no_worse_than: holder, when_absent: pass", {"holder": None}, "missing", "no evidence with the metric"),
     ("metric: auc, no_worse_than: holder, when_absent: refuse", {"metrics": both(0.8, 0.9, dataset_digest="d2")}, "missing", "same dataset"),
     ("metric: auc, no_worse_than: holder, when_absent: pass", {"metrics": auc(0.8, dataset_digest=None)}, "missing", "no dataset digest"),
-    ("metric: auc, no_worse_than: holder, max_age: 2d, when_absent: refuse", {"metrics": both(0.9, 0.8, timestamp=0)}, "passed", "0.8"),
+    ("metric: auc, no_worse_than: holder, max_age: 2d, when_absent: refuse", {"metrics": both(0.9, 0.8, creation_timestamp=0)}, "passed", "0.8"),
     ('metric: auc, no_worse_than: "@champion", when_absent: refuse', {"metrics": both(0.8, 0.9), "holders": {"@champion": 3}}, "failed", "0.9"),
     ('metric: auc, no_worse_than: "@champion", when_absent: refuse', {"metrics": both(0.8, 0.9)}, "missing", "nobody holds @champion"),
     ("metric: auc, no_worse_than: staging, when_absent: refuse", {"metrics": both(0.8, 0.9), "holders": {"Staging": 3}}, "failed", "0.9"),
@@ -326,6 +326,6 @@ def test_less_time_and_more_age_are_easier(age, one, other):
 
     if _passes({"held": "Staging", "for": f"{long}s"}, times={"Staging": age}):
         assert _passes({"held": "Staging", "for": f"{short}s"}, times={"Staging": age})
-    measured = {"metrics": auc(1, timestamp=NOW - age)}
+    measured = {"metrics": auc(1, creation_timestamp=NOW - age)}
     if _passes({"metric": "auc", "at_least": 0, "max_age": f"{short}s"}, **measured):
         assert _passes({"metric": "auc", "at_least": 0, "max_age": f"{long}s"}, **measured)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from modelkeep.domain.evidence import Fact
 from modelkeep.domain.formats import Format
 
 # In place of a dataset's digest: evidence that has one, whichever.
@@ -28,23 +29,6 @@ class Wanted:
     dataset: str | None = None
     dataset_digest: str | None = None
     since: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Evidence that was found: `value` is that of the metric asked for, None when none was.
-
-    `passed` is what its producer said of it, None when it only measures. `timestamp` is in UTC milliseconds.
-    """
-
-    id: int
-    kind: str
-    producer: str
-    passed: bool | None
-    dataset: str | None
-    dataset_digest: str | None
-    timestamp: int
-    value: float | None = None
 
 
 class Facts(Protocol):
@@ -88,10 +72,10 @@ class Facts(Protocol):
     def holder_of(self, target: str) -> int | None:
         """The number of the version that holds another target now."""
 
-    def metric(self, number: int, key: str, wanted: Wanted) -> Found | None:
+    def metric(self, number: int, key: str, wanted: Wanted) -> Fact | None:
         """The newest evidence about the bytes of a version of this model that has a metric."""
 
-    def evidence(self, wanted: Wanted) -> Found | None:
+    def evidence(self, wanted: Wanted) -> Fact | None:
         """The newest evidence about this version's bytes."""
 
     def format(self, number: int) -> Format | None:

@@ -37,6 +37,8 @@ class Stages:
             Invalid: there is no such stage.
         """
         if isinstance(stage, str):
+            if stage in self.names:
+                return stage
             for name in self.names:
                 if name.lower() == stage.lower():
                     return name

@@ -13,7 +13,8 @@ READY = "READY"
 class Version:
     """A model version, identified by (model id, number). Times are UTC milliseconds.
 
-    `promoted_timestamp` is when it entered its current stage. `tags` is a list of (key, value), `aliases` of names.
+    `promoted_timestamp` is when it entered its current stage. `manifest_id` is what it is pinned to, None when it is not.
+    `tags` is a list of (key, value), `aliases` of names.
     """
 
     model_id: int
@@ -33,6 +34,7 @@ class Version:
     last_updated_timestamp: int
     promoted_timestamp: int | None
     deleted_timestamp: int | None
+    manifest_id: int | None
     tags: list[list[str]]
     aliases: list[str]
 

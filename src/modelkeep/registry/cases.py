@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from modelkeep.domain.evidence import API, Fact
-from modelkeep.domain.facts import ANY_DATASET, Found, Wanted
+from modelkeep.domain.facts import ANY_DATASET, Wanted
 from modelkeep.domain.formats import Format
 from modelkeep.domain.versions import Version
 from modelkeep.registry import formats, holders
@@ -43,8 +43,9 @@ class Case:
         self._version = version
         self._keep = keep
         self._until = until
-        self._manifests: dict[int, int | None] = {}
-        self._metrics: dict[tuple[int, str], tuple[Fact, Found] | None] = {}
+        self._manifests = {version.number: version.manifest_id}
+        self._metrics: dict[tuple[int, str], Fact | None] = {}
+        self._holders: dict[str, int | None] = {}
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -63,62 +64,61 @@ class Case:
         manifest_id = self._manifest(self.number)
         return None if manifest_id is None else manifest_rows.damaged(self._tx, manifest_id)
 
-    @cached_property
+    @property
     def holder(self) -> int | None:
         return self.holder_of(self.target)
 
     def holder_of(self, target: str) -> int | None:
-        held = self._held(target)
-        return next((number for number in held if target != self.target or number != self.number), None)
+        if target not in self._holders:
+            held = self._held(target)
+            self._holders[target] = next(
+                (number for number in held if target != self.target or number != self.number), None
+            )
+        return self._holders[target]
 
     def _held(self, target: str) -> list[int]:
         return holders.now(self._tx, self._version.model_id, target)
 
-    def metric(self, number: int, key: str, wanted: Wanted) -> Found | None:
+    def metric(self, number: int, key: str, wanted: Wanted) -> Fact | None:
         manifest_id = self._manifest(number)
         if manifest_id is None:
             return None
         # Most rules want what is the newest of all, so that is looked up once for all of them.
         newest = self._newest_with(manifest_id, key)
-        if newest is None or _fits(newest[0], wanted):
-            return newest and newest[1]
-        return _found(
-            evidence_rows.newest_with(
-                self._tx,
-                manifest_id,
-                key,
-                kind=wanted.kind,
-                producers=wanted.producers,
-                dataset_name=wanted.dataset,
-                dataset_digest=wanted.dataset_digest,
-                since=wanted.since,
-                until=self._until,
-            )
+        if newest is None or _fits(newest, wanted):
+            return newest
+        return evidence_rows.newest_with(
+            self._tx,
+            manifest_id,
+            key,
+            kind=wanted.kind,
+            producers=wanted.producers,
+            dataset_name=wanted.dataset,
+            dataset_digest=wanted.dataset_digest,
+            since=wanted.since,
+            until=self._until,
         )
 
-    def _newest_with(self, manifest_id: int, key: str) -> tuple[Fact, Found] | None:
+    def _newest_with(self, manifest_id: int, key: str) -> Fact | None:
         if (manifest_id, key) not in self._metrics:
-            fact = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
-            self._metrics[manifest_id, key] = None if fact is None else (fact, _told(fact))
+            self._metrics[manifest_id, key] = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
         return self._metrics[manifest_id, key]
 
-    def evidence(self, wanted: Wanted) -> Found | None:
+    def evidence(self, wanted: Wanted) -> Fact | None:
         manifest_id = self._manifest(self.number)
         if manifest_id is None:
             return None
         any_dataset = wanted.dataset_digest == ANY_DATASET
-        return _found(
-            evidence_rows.newest(
-                self._tx,
-                manifest_id,
-                wanted.kind,
-                producers=wanted.producers,
-                dataset_name=wanted.dataset,
-                dataset_digest=None if any_dataset else wanted.dataset_digest,
-                has_dataset=any_dataset,
-                since=wanted.since,
-                until=self._until,
-            )
+        return evidence_rows.newest(
+            self._tx,
+            manifest_id,
+            wanted.kind,
+            producers=wanted.producers,
+            dataset_name=wanted.dataset,
+            dataset_digest=None if any_dataset else wanted.dataset_digest,
+            has_dataset=any_dataset,
+            since=wanted.since,
+            until=self._until,
         )
 
     def format(self, number: int) -> Format | None:
@@ -147,15 +147,3 @@ def _fits(fact: Fact, wanted: Wanted) -> bool:
         and (wanted.since is None or fact.creation_timestamp >= wanted.since)
         and (wanted.producers is None or (fact.source == API and fact.verified and fact.producer in wanted.producers))
     )
-
-
-def _found(fact: Fact | None) -> Found | None:
-    return None if fact is None else _told(fact)
-
-
-def _told(fact: Fact) -> Found:
-    producer = fact.producer if fact.verified else f"{fact.producer} (unverified)"
-    return Found(
-        fact.id, fact.kind, producer, fact.passed, fact.dataset_name, fact.dataset_digest, fact.creation_timestamp,
-        fact.value,
-    )  # fmt: skip

@@ -487,10 +487,11 @@ def _insert_version(
         last_updated_timestamp=updated,
         promoted_timestamp=None,
         deleted_timestamp=None,
+        manifest_id=pin.manifest_id if pin else None,
         tags=[[key, value] for key, value in collected.items()],
         aliases=[],
     )
-    version_rows.insert(change.tx, version, pin.manifest_id if pin else None)
+    version_rows.insert(change.tx, version)
     rows.reach_number(change.tx, owner, number)
     version_rows.update(change.tx, owner, number, updated, status_message=version.status_message)
     change.record(

@@ -136,7 +136,9 @@ def _promote(
     refusal: Refused | None = None
     with Change(actor, registry) as change:
         governance = governing.current(change.tx, registry)
-        planned = _apart([_plan(change.tx, governance.stages, wanted, archives) for wanted in moves])
+        planned = [_plan(change.tx, governance.stages, wanted, archives) for wanted in moves]
+        if len(planned) > 1:
+            planned = _apart(planned)
         for one in planned:
             _check_transitions(governance.stages, one)
         attempts = [each for one in planned for each in _attempts(change.tx, governance, one)]
@@ -146,9 +148,7 @@ def _promote(
             refusal = gates.refuse(change, attempts, judgements)
         else:
             for one in planned:
-                key = (one.version.name, one.version.number, one.target)
-                own = [each for each in judgements if (each.model, each.version, each.target) == key]
-                _apply(change, one, cause, reason, own, refused)
+                _apply(change, one, cause, reason, _about(one, judgements), refused)
             owners = {one.version.model_id: one.version.name for one in planned}
             followed = [following.follow(change, governance, owner, name) for owner, name in owners.items()]
             if len(planned) > 1 or any(followed):
@@ -156,6 +156,11 @@ def _promote(
             return [planned[0].version]
     assert refusal is not None
     raise refusal
+
+
+def _about(one: _Planned, judgements: list[Judgement]) -> list[Judgement]:
+    key = (one.version.name, one.version.number, one.target)
+    return [each for each in judgements if (each.model, each.version, each.target) == key]
 
 
 def _check_override(actor: Actor, reason: str | None) -> None:

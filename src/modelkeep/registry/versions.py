@@ -77,10 +77,11 @@ def register(
             last_updated_timestamp=change.now,
             promoted_timestamp=None,
             deleted_timestamp=None,
+            manifest_id=pin.manifest_id if pin else None,
             tags=[[key, value] for key, value in collected.items()],
             aliases=[],
         )
-        rows.insert(change.tx, version, pin.manifest_id if pin else None)
+        rows.insert(change.tx, version)
         if version.logged_model_id is not None:
             _list_registration(change, version)
         change.record(

@@ -27,6 +27,12 @@ _INSERT = """
         content, creation_timestamp)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
+_NEWEST_WITH = f"""
+    SELECT {_FACT}, v.value FROM evidence_values v JOIN evidence e ON e.id = v.evidence_id
+    WHERE v.manifest_id = :manifest_id AND v.key = :key{{}} ORDER BY v.evidence_id DESC LIMIT 1
+"""
+# By place, as most rules about a metric ask.
+_NEWEST = _NEWEST_WITH.format("").replace(":manifest_id", "?").replace(":key", "?")
 # What a run's metrics were measured on is not recorded with them, so it is taken to be what the run read to measure.
 _OF_RUN = """
     SELECT measured.key, measured.value, NULL FROM (
@@ -195,14 +201,10 @@ def newest_with(
             parameters,
             producers,
         )
-    row = tx.one(
-        f"""
-        SELECT {_FACT}, v.value FROM evidence_values v JOIN evidence e ON e.id = v.evidence_id
-        WHERE v.manifest_id = :manifest_id AND v.key = :key{conditions}
-        ORDER BY v.evidence_id DESC LIMIT 1
-        """,
-        parameters,
-    )
+    if conditions:
+        row = tx.one(_NEWEST_WITH.format(conditions), parameters)
+    else:
+        row = tx.one(_NEWEST, (manifest_id, key))
     return None if row is None else _fact(row)
 
 
@@ -272,4 +274,7 @@ def _conditions(
 
 
 def _fact(row: Row) -> Fact:
-    return Fact(*row[:3], _truth(row[3]), row[4], bool(row[5]), *row[6:])  # type: ignore[call-arg] # as above
+    number, kind, source, passed, producer, verified, dataset_name, dataset_digest, created, value = row
+    return Fact(
+        number, kind, source, _truth(passed), producer, bool(verified), dataset_name, dataset_digest, created, value
+    )

@@ -10,17 +10,16 @@ from modelkeep.domain.moves import Entry, Holding
 from modelkeep.domain.targets import NOWHERE
 from modelkeep.storage.database import Row, Transaction
 
-_TOP = """
-    SELECT CASE WHEN number IS NULL THEN below ELSE position END FROM moves
-    WHERE model_id = :model_id AND target = :target ORDER BY position DESC LIMIT 1
-"""
-_INSERT = f"""
+# By place, and as VALUES: an INSERT that selects from its own table gathers the rows in another one first.
+_INSERT = """
     INSERT INTO moves (model_id, target, position, number, below, recorded_timestamp)
-    SELECT :model_id, :target, e.position, :number, coalesce(:below, ({_TOP}), 0), e.recorded_timestamp
-    FROM events e ORDER BY e.position DESC LIMIT 1
-""".replace(":below", "CAST(:below AS /*sqlite*/integer/*postgres bigint*/)").replace(
-    ":number", "CAST(:number AS /*sqlite*/integer/*postgres bigint*/)"
-)
+    VALUES (?1, ?2, (SELECT max(position) FROM events), /*sqlite*/?3/*postgres CAST(?3 AS bigint)*/,
+        coalesce(/*sqlite*/?4/*postgres CAST(?4 AS bigint)*/, (
+            SELECT CASE WHEN number IS NULL THEN below ELSE position END FROM moves
+            WHERE model_id = ?1 AND target = ?2 ORDER BY position DESC LIMIT 1
+        ), 0),
+        (SELECT recorded_timestamp FROM events ORDER BY position DESC LIMIT 1))
+"""
 _STAGE = "substr(s.target, 1, 1) <> '@'"
 
 
@@ -30,7 +29,7 @@ def insert(tx: Transaction, model_id: int, target: str, number: int | None, belo
     Args:
         below: the position of the move that a rollback from here returns to, 0 for none; by default the move before.
     """
-    tx.run(_INSERT, {"model_id": model_id, "target": target, "number": number, "below": below})
+    tx.run(_INSERT, (model_id, target, number, below))
 
 
 def top(tx: Transaction, model_id: int, target: str) -> Entry | None:

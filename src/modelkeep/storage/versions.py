@@ -17,7 +17,7 @@ from modelkeep.storage.ordering import CompiledOrder
 COLUMNS = """
     v.model_id, m.name, v.number, v.current_stage, v.status, v.status_message, v.source, v.storage_location, v.run_id,
     v.run_link, v.logged_model_id, v.description, v.user_id, v.creation_timestamp, v.last_updated_timestamp,
-    v.promoted_timestamp, v.deleted_timestamp,
+    v.promoted_timestamp, v.deleted_timestamp, v.manifest_id,
     (SELECT json_group_array(json_array(t.key, t.value) /*postgres ORDER BY t.key*/) FROM version_tags t
         WHERE t.model_id = v.model_id AND t.number = v.number),
     (SELECT json_group_array(a.alias /*postgres ORDER BY a.alias*/) FROM aliases a WHERE a.model_id = v.model_id AND a.number = v.number)
@@ -25,7 +25,7 @@ COLUMNS = """
 _LIVE = "m.deleted_timestamp IS NULL AND v.deleted_timestamp IS NULL"
 _OF_NUMBER = "v.model_id = m.id AND v.number = :number"
 _OF_ALIAS = "b.model_id = m.id AND b.alias = :alias"
-_WIDTH = 19
+_WIDTH = 20
 _NEWEST_IN_EACH = """(SELECT {} FROM versions s
                     WHERE s.model_id = {} AND s.deleted_timestamp IS NULL{}
                     ORDER BY s.current_stage DESC, s.number DESC LIMIT 1)"""
@@ -38,9 +38,9 @@ _MOVE = """
 
 def from_row(row: Row) -> Version:
     """A version from COLUMNS."""
-    tags, aliases = row[17], row[18]
+    tags, aliases = row[18], row[19]
     return Version(  # type: ignore[call-arg] # mypy cannot count a slice
-        *row[:17],
+        *row[:18],
         msgspec.json.decode(tags) if tags != "[]" else [],
         msgspec.json.decode(aliases) if aliases != "[]" else [],
     )
@@ -157,8 +157,8 @@ def pin(tx: Transaction, model_id: int, number: int, now: int, manifest_id: int,
     update(tx, model_id, number, now, manifest_id=manifest_id, storage_location=location)
 
 
-def insert(tx: Transaction, version: Version, manifest_id: int | None) -> None:
-    """Insert a version with its tags, pinned to a manifest if there is one; aliases are rows of their own."""
+def insert(tx: Transaction, version: Version) -> None:
+    """Insert a version with its tags; aliases are rows of their own."""
     tx.run(
         """
         INSERT INTO versions (model_id, number, current_stage, status, source, storage_location, run_id, run_link,
@@ -180,7 +180,7 @@ def insert(tx: Transaction, version: Version, manifest_id: int | None) -> None:
             "user_id": version.user_id,
             "creation_timestamp": version.creation_timestamp,
             "last_updated_timestamp": version.last_updated_timestamp,
-            "manifest_id": manifest_id,
+            "manifest_id": version.manifest_id,
         },
     )
     if version.tags:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final, Literal
 
 from modelkeep.domain import targets, texts
 from modelkeep.domain.errors import Invalid
-from modelkeep.domain.facts import Facts, Found
+from modelkeep.domain.evidence import Fact
+from modelkeep.domain.facts import Facts
 from modelkeep.domain.stages import Stages
 from modelkeep.domain.texts import shown
 
@@ -20,7 +21,7 @@ FAILED: Final = "failed"
 MISSING: Final = "missing"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes each four times as slow to create, and a promotion has many
 class Verdict:
     """What a rule said.
 
@@ -68,12 +69,10 @@ class Rule:
         """What the facts say."""
         raise NotImplementedError
 
-    def verdict(
-        self, outcome: Outcome | bool, reason: str, *found: Found | None, measured: float | None = None
-    ) -> Verdict:
+    def verdict(self, outcome: Outcome | bool, reason: str, *found: Fact, measured: float | None = None) -> Verdict:
         if isinstance(outcome, bool):
             outcome = PASSED if outcome else FAILED
-        return Verdict(self.words, outcome, reason, measured, tuple(each.id for each in found if each is not None))
+        return Verdict(self.words, outcome, reason, measured, tuple([each.id for each in found]))
 
 
 class FlagRule(Rule):

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from modelkeep.domain import durations
 from modelkeep.domain.errors import Invalid
-from modelkeep.domain.facts import ANY_DATASET, Facts, Found, Wanted
+from modelkeep.domain.evidence import Fact
+from modelkeep.domain.facts import ANY_DATASET, Facts, Wanted
 from modelkeep.domain.rules.base import FAILED, MISSING, PASSED, Options, Outcome, Rule, Verdict, figure
 from modelkeep.domain.texts import shown
 
@@ -59,9 +60,9 @@ class _Filter:
         return "".join(f" {part}" for part in parts)
 
 
-def _source(found: Found) -> str:
-    on = f" on {found.dataset}" if found.dataset else ""
-    return f"evidence {found.id}, {found.kind}{on} by {found.producer}"
+def _source(found: Fact) -> str:
+    on = f" on {found.dataset_name}" if found.dataset_name else ""
+    return f"evidence {found.id}, {found.kind}{on} by {found.producer}{'' if found.verified else ' (unverified)'}"
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class MetricRule(Rule):
             return self.verdict(PASSED, said, found, measured=found.value)
         return self._compared(facts, found, found.value, said)
 
-    def _compared(self, facts: Facts, found: Found, mine: float, said: str) -> Verdict:
+    def _compared(self, facts: Facts, found: Fact, mine: float, said: str) -> Verdict:
         other = facts.holder if self.than == HOLDER else facts.holder_of(self.than or "")
         place = facts.target if self.than == HOLDER else self.than
         if other is None:
@@ -234,5 +235,5 @@ class DatasetRule(Rule):
         if found is None:
             return self.verdict(MISSING, "no evidence about these bytes names a dataset with its digest")
         return self.verdict(
-            PASSED, f"the dataset {found.dataset} ({found.dataset_digest}) is in {_source(found)}", found
+            PASSED, f"the dataset {found.dataset_name} ({found.dataset_digest}) is in {_source(found)}", found
         )
