@@ -233,6 +233,15 @@ def test_a_run_that_measured_nothing_or_is_not_here_is_no_evidence(registry, act
     assert [each.payload["evidence"] for each in events.page(actor, registry, kinds=["version"])] == [None, None]
 
 
+def test_what_a_run_measured_is_kept_whichever_way_the_source_names_its_files(registry, actor, run):
+    measure(registry, actor, run, auc=0.5)
+    root = runs.get(actor, registry, run).artifact_uri
+
+    versions.register(actor, registry, "churn", f"{root}/model", run)
+
+    assert [each.values for each in listed(registry, actor)] == [{"auc": 0.5}]
+
+
 @pytest.mark.parametrize(
     ("contexts", "chosen"),
     [

@@ -156,6 +156,7 @@ def test_single_rows_and_histories_are_found_by_their_keys(sqlite_libraries):
     versions.find_newest(tx, 1)
     versions.numbers_in_stage(tx, 1, "Production")
     runs.find(tx, "r01")
+    runs.find_source(tx, "r01")
     runs.with_data(tx, [run for run in [runs.find(tx, "r01")] if run])
     metrics.history(tx, "r01", "k", 10, [1, 1, 1.0, 0])
     experiments.find_by_name(tx, "a")

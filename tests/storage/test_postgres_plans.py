@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modelkeep.registry import opening, searching
-from modelkeep.storage import evidence, versions
+from modelkeep.storage import evidence, runs, versions
 from modelkeep.storage.connections import Session
 from tests.storage.test_plans import ROWS, SCOPES, SELECTIVE
 
@@ -73,4 +73,5 @@ def test_what_a_rule_asks_of_evidence_is_found_in_an_index(session):
     evidence.page(tx, manifest_id=1, limit=5)
     evidence.page(tx, manifest_id=1, kind="x", before=9, limit=5)
     evidence.of_run(tx, "r")
+    runs.find_source(tx, "r")
     assert tx.scans() == []

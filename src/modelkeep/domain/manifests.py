@@ -7,17 +7,15 @@ import itertools
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import NamedTuple
 
 from modelkeep.domain.errors import Invalid
 
-_path = attrgetter("path")
 # A model is a few files, a partitioned one some thousands. What has more is a data set, or an attack.
 FILES_LIMIT = 20_000
 
 
-@dataclass(slots=True)
-class ManifestFile:
+class ManifestFile(NamedTuple):
     """A file: `digest` is the SHA-256 of its `size` bytes in hexadecimal, `path` is relative and in NFC."""
 
     path: str
@@ -63,24 +61,20 @@ def build(files: Iterable[ManifestFile]) -> Manifest:
         Invalid: there are too many, or two paths differ only in case or in how a character is composed, so that one of
             them would overwrite the other on some of the disks they are downloaded to.
     """
-    ordered = [_composed(file) for file in itertools.islice(files, FILES_LIMIT + 1)]
+    ordered = list(itertools.islice(files, FILES_LIMIT + 1))
     if len(ordered) > FILES_LIMIT:
         raise Invalid(
             f"There are more than {FILES_LIMIT:,} files at the source. Pack them into an archive, or register a "
             "smaller folder."
         )
+    if not "".join([path for path, _, _ in ordered]).isascii():
+        ordered = [file._replace(path=unicodedata.normalize("NFC", file.path)) for file in ordered]
     # Unicode text sorts by code point in Python, which is the order of its UTF-8 bytes.
-    ordered.sort(key=_path)
-    if len({file.path.casefold() for file in ordered}) < len(ordered):
+    ordered.sort()
+    if len({path.casefold() for path, _, _ in ordered}) < len(ordered):
         raise _twins(ordered)
     text = canonical(ordered)
-    return Manifest(tuple(ordered), sum([file.size for file in ordered]), hashlib.sha256(text.encode()).hexdigest())
-
-
-def _composed(file: ManifestFile) -> ManifestFile:
-    if file.path.isascii():
-        return file
-    return ManifestFile(unicodedata.normalize("NFC", file.path), file.digest, file.size)
+    return Manifest(tuple(ordered), sum([size for _, _, size in ordered]), hashlib.sha256(text.encode()).hexdigest())
 
 
 def _twins(files: list[ManifestFile]) -> Invalid:
@@ -97,7 +91,7 @@ def _twins(files: list[ManifestFile]) -> Invalid:
 
 def canonical(files: Iterable[ManifestFile]) -> str:
     """The text that is hashed: `sha256 SP size SP path LF` for each file."""
-    return "".join([f"{file.digest} {file.size} {file.path}\n" for file in files])
+    return "".join([f"{digest} {size} {path}\n" for path, digest, size in files])
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ def of_run(change: Change, resolved: Resolved, pin: Pin | None, run_id: str | No
     Returns:
         what the version's event says of it; None when there is nothing to keep.
     """
-    if pin is None or run_id is None or resolved.pin is not None:
+    if pin is None or run_id is None or resolved.pin is not None or not resolved.is_measured:
         return None
     values, dataset_name, dataset_digest = rows.of_run(change.tx, run_id)
     if not values and dataset_name is None:

@@ -15,7 +15,6 @@ from modelkeep.domain.artifacts import join, root_of, version_location
 from modelkeep.domain.errors import Invalid, NotFound
 from modelkeep.domain.locations import HOST_ADDRESSED
 from modelkeep.domain.manifests import FILES_LIMIT, Found, Pin
-from modelkeep.domain.runs import Run
 from modelkeep.registry import governing
 from modelkeep.storage import aliases, artifacts, logged_models, manifests, models, runs, versions
 from modelkeep.storage.database import Transaction
@@ -35,6 +34,7 @@ class Resolved:
         run_id, logged_model_id: of the run and logged model behind it.
         found: what is there; None when nobody has looked.
         pin: what the version it names is pinned to, if it names one that is; `is_file` when that is a single file.
+        is_measured: False when the run is known to have neither metrics nor data sets.
     """
 
     source: str
@@ -44,6 +44,7 @@ class Resolved:
     found: Found | None = None
     pin: Pin | None = None
     is_file: bool = False
+    is_measured: bool = True
 
 
 def resolve(
@@ -94,25 +95,25 @@ def _of_run(tx: Transaction, source: str, rest: str, run_id: str | None, logged_
     _check_path(source, path)
     if "#" in path or "?" in path:
         raise Invalid(f"Invalid model version source: '{source}'. The path in a run cannot hold '#' or '?'.")
-    run = runs.find(tx, owner)
-    location, found = (None, None) if run is None else _in_run(tx, run, path.rstrip("/"))
-    return Resolved(source, location, owner, None, found)
+    uri, is_measured = runs.find_source(tx, owner) or (None, False)
+    location, found = (None, None) if uri is None else _in_run(tx, owner, uri, path.rstrip("/"))
+    return Resolved(source, location, owner, None, found, is_measured=is_measured)
 
 
-def _in_run(tx: Transaction, run: Run, path: str) -> tuple[str | None, Found | None]:
+def _in_run(tx: Transaction, run_id: str, uri: str, path: str) -> tuple[str | None, Found | None]:
     """Where the files at a path of a run are, and which: there, or in the logged model of that name that the run wrote.
 
     Clients since MLflow 3 write models beside the run, and read both places when they are given the run's address.
     Nowhere when there is nothing in either yet, so that they go on doing so.
     """
-    location = locations.below(run.artifact_uri, path)
+    location = locations.below(uri, path)
     root = root_of(location)
     if not root:
         return location, None
     if found := artifacts.under(tx, root, FILES_LIMIT + 1):
         return location, found
     name, _, rest = path.partition("/")
-    written = logged_models.find_of_run(tx, run.id, name)
+    written = logged_models.find_of_run(tx, run_id, name)
     root = None if written is None else root_of(written)
     if written is not None and root and (found := artifacts.under(tx, join(root, rest), FILES_LIMIT + 1)):
         return (locations.below(written, rest) if rest else written), found
@@ -185,11 +186,11 @@ def _of_store(tx: Transaction, source: str, rest: str, run_id: str | None, logge
     if rest.startswith("//"):
         raise Invalid(f"Invalid model version source: '{source}'. Sources on other hosts are not accepted.")
     _check_path(source, rest)
-    root = None
+    root, is_measured = None, True
     if logged_model_id is not None:
         root = logged_models.get(tx, logged_model_id).artifact_location
-    elif run_id is not None and (run := runs.find(tx, run_id)) is not None:
-        root = run.artifact_uri
+    elif run_id is not None:
+        root, is_measured = runs.find_source(tx, run_id) or (None, False)
     location = "mlflow-artifacts:/" + rest.strip("/")
     if root is None or not (location == root or location.startswith(root + "/")):
         owner = "no run" if run_id is None and logged_model_id is None else f"'{logged_model_id or run_id}'"
@@ -197,7 +198,7 @@ def _of_store(tx: Transaction, source: str, rest: str, run_id: str | None, logge
             f"Invalid model version source: '{source}' is not inside the files of {owner}. "
             "Give the run_id (or model_id) whose files these are."
         )
-    return Resolved(source, location, run_id, logged_model_id)
+    return Resolved(source, location, run_id, logged_model_id, is_measured=is_measured)
 
 
 def _check_path(source: str, path: str) -> None:

@@ -63,6 +63,11 @@ def delete(tx: Transaction, path: str) -> int:
 
 
 _FOUND = "a.digest, a.size, b.pinned_by IS NULL, b.quarantined_timestamp IS NOT NULL"
+# By place: it is part of every registration, and apsw looks each name up.
+_UNDER = f"""
+    SELECT substr(a.path, CAST(? AS integer)), {_FOUND} FROM artifacts a JOIN blobs b ON b.digest = a.digest
+    WHERE a.path >= ? AND a.path < ? ORDER BY a.path LIMIT ?
+"""
 
 
 def under(tx: Transaction, folder: str, limit: int) -> Found | None:
@@ -70,13 +75,7 @@ def under(tx: Transaction, folder: str, limit: int) -> Found | None:
 
     Of a file itself the path is its name. At most `limit`.
     """
-    rows = tx.all(
-        f"""
-        SELECT substr(a.path, CAST(:skip AS integer)), {_FOUND} FROM artifacts a JOIN blobs b ON b.digest = a.digest
-        WHERE a.path >= :low AND a.path < :high ORDER BY a.path LIMIT :limit
-        """,
-        {**_below(folder), "skip": len(folder) + 2, "limit": limit},
-    )
+    rows = tx.all(_UNDER, (len(folder) + 2, f"{folder}/", f"{folder}0", limit))
     is_folder = bool(rows)
     if not is_folder:
         rows = tx.all(
@@ -86,7 +85,7 @@ def under(tx: Transaction, folder: str, limit: int) -> Found | None:
         if not rows:
             return None
     return Found(
-        [ManifestFile(row[0], row[1], row[2]) for row in rows],
+        [ManifestFile._make(row[:3]) for row in rows],
         [row[1] for row in rows if row[3]],
         next((row[0] for row in rows if row[4]), None),
         not is_folder,

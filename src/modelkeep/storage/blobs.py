@@ -205,13 +205,14 @@ def paths_of(tx: Transaction, digest: str, limit: int) -> list[str]:
 def versions_of(tx: Transaction, digest: str, limit: int) -> list[tuple[str, int]]:
     """Some of the versions whose manifest holds a digest, as name and number.
 
-    Reads the files of all manifests: no index leads from a blob to them, and only damage asks.
+    Reads the files of all manifests, and all versions: no index leads from a blob to them, and only damage asks.
+    Within coalesce PostgreSQL makes no join of it, which would read the manifests' files for each version.
     """
     rows = tx.all(
         """
-        SELECT DISTINCT m.name, v.number FROM manifest_files f
-        JOIN versions v ON v.manifest_id = f.manifest_id JOIN models m ON m.id = v.model_id
-        WHERE f.digest = :digest ORDER BY m.name, v.number LIMIT :limit
+        SELECT DISTINCT m.name, v.number FROM versions v JOIN models m ON m.id = v.model_id
+        WHERE coalesce(v.manifest_id IN (SELECT f.manifest_id FROM manifest_files f WHERE f.digest = :digest), FALSE)
+        ORDER BY m.name, v.number LIMIT :limit
         """,
         {"digest": digest, "limit": limit},
     )

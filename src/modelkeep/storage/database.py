@@ -24,7 +24,7 @@ class Transaction(Protocol):
     def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
 
-    def all(self, sql: str, parameters: Parameters) -> list[Row]:
+    def all(self, sql: str, parameters: Parameters | Sequence[Any]) -> list[Row]:
         """Every row."""
 
     def run(self, sql: str, parameters: Parameters | Sequence[Any]) -> int:

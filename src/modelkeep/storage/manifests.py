@@ -9,6 +9,11 @@ from modelkeep.storage import artifacts, bulk
 from modelkeep.storage.database import Transaction
 
 _PIN = "p.id, p.digest, p.files, p.size"
+# By place: it is part of every registration, and apsw looks each name up.
+_INSERT = """
+    INSERT INTO manifests (digest, files, size, creation_timestamp) VALUES (?, ?, ?, ?)
+    ON CONFLICT (digest) DO NOTHING RETURNING id
+"""
 _LIVE = "v.deleted_timestamp IS NULL AND m.deleted_timestamp IS NULL"
 
 
@@ -18,13 +23,7 @@ def keep(tx: Transaction, manifest: Manifest, unpinned: list[str], now: int) -> 
     Args:
         unpinned: the digests among its files that no manifest holds yet.
     """
-    row = tx.one(
-        """
-        INSERT INTO manifests (digest, files, size, creation_timestamp) VALUES (:digest, :files, :size, :now)
-        ON CONFLICT (digest) DO NOTHING RETURNING id
-        """,
-        {"digest": manifest.digest, "files": len(manifest.files), "size": manifest.size, "now": now},
-    )
+    row = tx.one(_INSERT, (manifest.digest, len(manifest.files), manifest.size, now))
     if row is None:
         row = tx.one("SELECT id FROM manifests WHERE digest = :digest", {"digest": manifest.digest})
         assert row is not None
@@ -33,12 +32,12 @@ def keep(tx: Transaction, manifest: Manifest, unpinned: list[str], now: int) -> 
             tx,
             "INSERT INTO manifest_files (manifest_id, path, digest, size)",
             row[0],
-            [(file.path, file.digest, file.size) for file in manifest.files],
+            manifest.files,
             "",
         )
         # One by one: there are few, and unpacking a list in SQL costs as much as six of them.
         for digest in unpinned:
-            tx.run("UPDATE blobs SET pinned_by = :id WHERE digest = :digest", {"id": row[0], "digest": digest})
+            tx.run("UPDATE blobs SET pinned_by = ? WHERE digest = ?", (row[0], digest))
     return Pin(row[0], manifest.digest, len(manifest.files), manifest.size)
 
 

@@ -63,7 +63,7 @@ class WritingTransaction:
             self.changes += cursor.rowcount
         return cursor.fetchone()
 
-    def all(self, sql: str, parameters: Parameters) -> list[Row]:
+    def all(self, sql: str, parameters: Parameters | Sequence[Any]) -> list[Row]:
         """Every row."""
         cursor = self.session.execute(sql, parameters)
         if translate(sql).changes:
@@ -98,7 +98,7 @@ class ReadingTransaction:
         """The first row, or None."""
         return self._repeated(sql, parameters).fetchone()
 
-    def all(self, sql: str, parameters: Parameters) -> list[Row]:
+    def all(self, sql: str, parameters: Parameters | Sequence[Any]) -> list[Row]:
         """Every row."""
         return self._repeated(sql, parameters).fetchall()
 

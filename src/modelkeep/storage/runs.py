@@ -50,6 +50,12 @@ _GIVEN = """
     /*sqlite*/(SELECT value AS id FROM json_each(:ids)) AS r
     /*postgres json_array_elements_text(cast(:ids AS json)) AS r (id)*/
 """
+# By place: it is part of every registration, and apsw looks each name up.
+_SOURCE = """
+    SELECT r.artifact_uri, EXISTS (SELECT 1 FROM latest_metrics WHERE run_id = r.id)
+        OR EXISTS (SELECT 1 FROM run_datasets WHERE run_id = r.id)
+    FROM runs r WHERE r.id = ?
+"""
 _NOTHING = "[]"
 _TEXTS = msgspec.json.Decoder(list[tuple[str, str]])
 _NAN = float("nan")
@@ -59,6 +65,15 @@ def find(tx: Transaction, run_id: str) -> Run | None:
     """The run of an id, deleted or not, without what it logged, or None."""
     row = tx.one(f"SELECT {COLUMNS} FROM {_FROM} WHERE r.id = :id", {"id": run_id})
     return None if row is None else Run(*row)
+
+
+def find_source(tx: Transaction, run_id: str) -> tuple[str, bool] | None:
+    """Of a run, deleted or not: where its files are, and whether it has metrics or data sets. None when there is none.
+
+    It is what a registration asks of its run, and a part of what `find` reads.
+    """
+    row = tx.one(_SOURCE, (run_id,))
+    return None if row is None else (row[0], bool(row[1]))
 
 
 def get(tx: Transaction, run_id: str) -> Run:

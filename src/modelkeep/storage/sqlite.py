@@ -59,7 +59,7 @@ class Transaction:
         """The first row, or None."""
         return self._connection.execute(sql, parameters).fetchone()
 
-    def all(self, sql: str, parameters: Parameters) -> list[Row]:
+    def all(self, sql: str, parameters: Parameters | Sequence[Any]) -> list[Row]:
         """Every row."""
         return self._connection.execute(sql, parameters).fetchall()
 
