@@ -252,7 +252,7 @@ def _figures(sides: dict[str, Side], most_seconds: float | None) -> list[report.
     for place, side in sides.items():
         servers.wait_until_idle(side.server.process.pid)
         starts[place] = side.server.start_seconds
-        memory[place] = servers.resident_megabytes(side.server.process.pid)
+        memory[place] = servers.resident_megabytes(servers.tree(side.server.process.pid))
     return [
         report.Figure("start to the first 200 on /health", "s", starts.get("ours"), starts.get("theirs"), most_seconds),
         report.Figure("resident memory after the load", "MB", memory.get("ours"), memory.get("theirs")),
@@ -267,7 +267,7 @@ def _with_one_process(figures: list[report.Figure], folder: Path, content: fill.
             if case.gist is not None:
                 _compare(case, {"ours": side})
         servers.wait_until_idle(server.process.pid)
-        resident = servers.resident_megabytes(server.process.pid)
+        resident = servers.resident_megabytes(servers.tree(server.process.pid))
     title = "resident memory, Modelkeep with --processes 1"
     again = report.Figure("start again on the data of the load, --processes 1", "s", server.start_seconds, None, 1.0)
     return [start, again, memory, report.Figure(title, "MB", resident, memory.theirs, 100.0)]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,13 +151,13 @@ def tree(root: int) -> list[int]:
     return found
 
 
-def resident_megabytes(root: int) -> float:
-    """Sum of the resident memory of `root` and its descendants, in MB of 10^6 bytes.
+def resident_megabytes(pids: Iterable[int]) -> float:
+    """Sum of the resident memory of processes, in MB of 10^6 bytes.
 
     Pages that processes share count once for each, as in `ps`.
     """
     page = os.sysconf("SC_PAGE_SIZE")
-    return sum(int(fields[21]) for pid in tree(root) if (fields := _stat(pid))) * page / 1e6
+    return sum(int(fields[21]) for pid in pids if (fields := _stat(pid))) * page / 1e6
 
 
 def wait_until_idle(root: int, patience: float = 60.0) -> None:
