@@ -13,6 +13,7 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import ModelkeepError, NotFound, Unavailable
 from modelkeep.registry import commits, events, models, opening, versions
 from modelkeep.registry.commits import Job
+from modelkeep.storage import sqlite
 
 
 def actor():
@@ -262,6 +263,7 @@ def test_three_processes_share_one_file_without_a_locked_database(registry):
 
 def test_the_log_is_written_back_again_and_again_and_does_not_grow(registry):
     log = registry.folder / "modelkeep.db-wal"
+    registry.database._checkpoint_pages = 1000
     pages_of_ours = registry.database._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     for number in range(500):
@@ -270,3 +272,11 @@ def test_the_log_is_written_back_again_and_again_and_does_not_grow(registry):
     pages = registry.database._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0] - pages_of_ours
     assert pages > 3000
     assert log.stat().st_size < 1500 * 4120
+
+
+@pytest.mark.parametrize(("small", "pages"), [(0, 4000), (2**62, 1000)])
+def test_the_log_stays_shorter_on_a_small_disk(tmp_path, monkeypatch, small, pages):
+    monkeypatch.setattr(sqlite, "_SMALL_DISK_BYTES", small)
+    database = sqlite.Database(tmp_path)
+    assert database._checkpoint_pages == pages
+    database.close()

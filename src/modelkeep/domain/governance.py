@@ -9,6 +9,9 @@ from modelkeep.domain import stages as stages_domain
 from modelkeep.domain.policies import Policy
 from modelkeep.domain.stages import Stages
 
+# Of moves, which policies judge them: matching the names of models takes as long as a rule.
+_MOST_REMEMBERED = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -42,10 +45,20 @@ class Governance:
     revision: str | None = None
     stages: Stages = field(default=stages_domain.DEFAULT)
     policies: tuple[tuple[Policy, int], ...] = ()
+    _guarding: dict[tuple[str, str, str], list[tuple[Policy, int]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def guarding(self, model: str, target: str, move: str) -> list[tuple[Policy, int]]:
         """The policies that judge a move, each with its revision."""
-        return [(policy, revision) for policy, revision in self.policies if policy.guards_move(model, target, move)]
+        move_of_model = (model, target, move)
+        found = self._guarding.get(move_of_model)
+        if found is None:
+            if len(self._guarding) >= _MOST_REMEMBERED:
+                self._guarding.clear()
+            found = [(policy, revision) for policy, revision in self.policies if policy.guards_move(*move_of_model)]
+            self._guarding[move_of_model] = found
+        return found
 
     def followers(self, model: str) -> dict[str, str]:
         """The aliases that name the previous version of a target, each with that target."""

@@ -253,6 +253,8 @@ def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterato
         yield Attempt(version, target, policies.ENTER)
         if alias_of(target) is None:
             yield Attempt(version, version.current_stage, policies.LEAVE)
+    if not one.displaced:
+        return
     giving_way = [(target, policies.LEAVE)]
     if alias_of(target) is None:
         giving_way.append((ARCHIVED, policies.ENTER))
