@@ -12,7 +12,7 @@ from modelkeep.domain.formats import Format
 ANY_DATASET = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as a verdict
 class Wanted:
     """Which evidence counts; None where anything does.
 

@@ -20,6 +20,7 @@ class Case:
     """The facts about a version and a target; see `domain.facts.Facts`. Each is looked up when it is asked for.
 
     Args:
+        held: who holds the target, the newest number first; looked up when it is None.
         keep: note what is read of files; only in a transaction that writes.
         until: the case as of that time (UTC milliseconds), as far as evidence goes.
     """
@@ -32,6 +33,7 @@ class Case:
         target: str,
         now: int,
         *,
+        held: list[int] | None = None,
         keep: bool = False,
         until: int | None = None,
     ):
@@ -45,7 +47,7 @@ class Case:
         self._until = until
         self._manifests = {version.number: version.manifest_id}
         self._metrics: dict[tuple[int, str], Fact | None] = {}
-        self._holders: dict[str, int | None] = {}
+        self._holders = {} if held is None else {target: self._other(target, held)}
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -70,11 +72,11 @@ class Case:
 
     def holder_of(self, target: str) -> int | None:
         if target not in self._holders:
-            held = self._held(target)
-            self._holders[target] = next(
-                (number for number in held if target != self.target or number != self.number), None
-            )
+            self._holders[target] = self._other(target, self._held(target))
         return self._holders[target]
+
+    def _other(self, target: str, held: list[int]) -> int | None:
+        return next((number for number in held if target != self.target or number != self.number), None)
 
     def _held(self, target: str) -> list[int]:
         return holders.now(self._tx, self._version.model_id, target)

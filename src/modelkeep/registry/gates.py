@@ -33,6 +33,7 @@ class Attempt:
         is_rollback: only the rules that are marked so judge it.
         under: for a rollback the model's name when the version entered; policies that did not cover that name have never
             judged it, so every rule of theirs does.
+        held: who holds the target now, the newest number first, when that is known already.
     """
 
     version: Version
@@ -40,6 +41,7 @@ class Attempt:
     move: str
     is_rollback: bool = False
     under: str | None = None
+    held: list[int] | None = None
 
 
 def judge(
@@ -55,7 +57,7 @@ def judge(
     guarding = governance.guarding(attempt.version.name, attempt.target, attempt.move)
     if not guarding:
         return []
-    case = Case(tx, registry, attempt.version, attempt.target, now, keep=keep)
+    case = Case(tx, registry, attempt.version, attempt.target, now, held=attempt.held, keep=keep)
     return [
         policies.judge(policy, revision, attempt.version.name, case, attempt.move, _is_eased(attempt, policy))
         for policy, revision in guarding

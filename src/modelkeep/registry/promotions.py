@@ -250,9 +250,11 @@ def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterato
         return
     version, target = one.version, one.target
     if not one.is_there:
-        yield Attempt(version, target, policies.ENTER)
         if alias_of(target) is None:
+            yield Attempt(version, target, policies.ENTER)
             yield Attempt(version, version.current_stage, policies.LEAVE)
+        else:
+            yield Attempt(version, target, policies.ENTER, held=one.holders)
     if not one.displaced:
         return
     giving_way = [(target, policies.LEAVE)]
