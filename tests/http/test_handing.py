@@ -42,3 +42,12 @@ def test_closing_waits_for_the_work_and_ends_the_thread():
     hand.close()
     assert done == [True]
     assert "closing" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_work_that_fails_does_not_end_the_thread(hand, caplog):
+    done = []
+    hand.give(lambda: 1 / 0)
+    hand.give(lambda: done.append(True))
+    hand.give(lambda: None)
+    assert done == [True]
+    assert "handed to a thread failed" in caplog.text

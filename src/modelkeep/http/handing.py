@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+
+log = logging.getLogger("modelkeep.http")
 
 
 class Hand:
@@ -35,4 +38,7 @@ class Hand:
     def _work(self) -> None:
         while (work := self._queue.get()) is not None:
             self._begun.release()
-            work()
+            try:
+                work()
+            except Exception:  # whatever it was: without this thread the loop would wait for ever
+                log.exception("work that was handed to a thread failed")
