@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import yaml
 
-from modelkeep.domain.facts import Found
+from modelkeep.domain.evidence import API, Fact
 from modelkeep.domain.formats import Column, Format, Signature
 from modelkeep.domain.policies import MOVES, PERMISSIVE
 from modelkeep.domain.rules import parsing
@@ -22,8 +22,8 @@ def _signature(kind: str) -> Signature:
     return Signature({"age": Column(kind, True)}, {"prediction": Column("double", True)}, {})
 
 
-def _found(value: float, number: int) -> Found:
-    return Found(number, "validation", "ci", False, "holdout-2026-11", "9f2c", _NOW - _DAY, value)
+def _found(value: float, number: int) -> Fact:
+    return Fact(number, "validation", API, False, "ci", True, "holdout-2026-11", "9f2c", _NOW - _DAY, value)
 
 
 # A version that every rule of the page refuses.
@@ -122,7 +122,7 @@ def page() -> str:
     lines = [_HEAD]
     for kind, rule in KINDS.items():
         parsed = parsing.parse(yaml.safe_load("{" + rule.example + "}"), "the example")
-        verdict = parsed.judge(_FACTS)  # type: ignore[arg-type] # a namespace with its names
+        verdict = parsed.judge(_FACTS)
         lines += [
             f"### `{kind}`",
             "",

@@ -158,10 +158,9 @@ def test_a_checkpoint_syncs_the_wal_before_it_writes_the_database_and_the_databa
     recorded: Recorded,
 ) -> None:
     mark = recorded.mark()
-    run, _ = create_run(recorded.server)
-    for batch in range(150):
-        metrics = [{"key": f"m{batch}", "value": n, "timestamp": 1, "step": n} for n in range(1000)]
-        call(recorded.server, "POST", "runs/log-batch", run_id=run, metrics=metrics)
+    # Of 250 pages each, and the log is written back every 4,000.
+    for number in range(48):
+        call(recorded.server, "POST", "registered-models/create", name=f"model-{number}", description="x" * 1_000_000)
     entries = recorded.since(mark)
 
     pages = [at for at, entry in enumerate(entries) if entry["what"] == "write" and entry["path"].endswith(".db")]
