@@ -11,7 +11,7 @@ import socket
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,10 +40,13 @@ class Load:
 
     def percentile(self, share: float) -> float:
         """Latency in milliseconds that `share` of the requests did not exceed; NaN without any."""
-        if not self.latencies:
-            return float("nan")
-        ordered = sorted(self.latencies)
-        return ordered[max(0, math.ceil(share * len(ordered)) - 1)] * 1000
+        return percentile(self.latencies, share)
+
+
+def percentile(latencies: Iterable[float], share: float) -> float:
+    """Of seconds, in milliseconds: what `share` of them did not exceed; NaN without any."""
+    ordered = sorted(latencies)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] * 1000 if ordered else float("nan")
 
 
 def run(

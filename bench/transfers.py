@@ -278,20 +278,15 @@ def _at_once(ours: servers.Server, source: Path) -> list[Figure]:
     what = f"{PARALLEL} uploads and {PARALLEL} downloads of {length // MEGABYTE} MiB at once"
     return [
         Figure(f"growth of resident memory during {what}", "MB", max(most) - before, None, 64.0),
-        Figure(f"p99 of /health during {what}", "ms", _p99(of_ours), None, 20.0),
+        Figure(f"p99 of /health during {what}", "ms", load.percentile(of_ours, 0.99), None, 20.0),
         # What the machine itself adds: that server has nothing else to do, and says only 200.
-        Figure("p99 of an idle Granian of its own meanwhile", "ms", _p99(of_idle), None),
+        Figure("p99 of an idle Granian of its own meanwhile", "ms", load.percentile(of_idle, 0.99), None),
     ]
-
-
-def _p99(latencies: list[float]) -> float:
-    """In milliseconds, of sorted seconds."""
-    return latencies[max(0, -(-99 * len(latencies) // 100) - 1)] * 1000
 
 
 @contextmanager
 def _probing(address: Address) -> Iterator[list[float]]:
-    """Sorted latencies of /health, once the block is over; asked by a process of its own, which waits for no other."""
+    """Latencies of /health in seconds, once the block is over; asked by a process of its own, which waits for no other."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_probe, args=(address, there))
@@ -319,7 +314,7 @@ def _probe(address: Address, connection: Connection) -> None:
         client.request("GET", "/health")
         client.getresponse().read()
         latencies.append(time.perf_counter() - began)
-    connection.send(sorted(latencies))
+    connection.send(latencies)
 
 
 # Registrations ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from modelkeep.cli.backup import backup
 from modelkeep.cli.restore import restore
+from tests.support.blocks import python_blocks
 from tools.generate_docs import DOCS, PAGES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,5 +39,5 @@ def test_every_option_of_a_command_is_documented(command, page):
 
 
 def test_every_line_of_the_readmes_example_is_python():
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+    for block in python_blocks((ROOT / "README.md").read_text()):
         compile(block, "README.md", "exec")

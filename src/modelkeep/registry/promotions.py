@@ -249,16 +249,16 @@ def _attempts(tx: Transaction, governance: Governance, one: _Planned) -> Iterato
     if not governance.policies:
         return
     version, target = one.version, one.target
+    is_stage = alias_of(target) is None
     if not one.is_there:
-        if alias_of(target) is None:
-            yield Attempt(version, target, policies.ENTER)
+        # Of a stage only those are known that the promotion itself depends on.
+        yield Attempt(version, target, policies.ENTER, held=None if is_stage else one.holders)
+        if is_stage:
             yield Attempt(version, version.current_stage, policies.LEAVE)
-        else:
-            yield Attempt(version, target, policies.ENTER, held=one.holders)
     if not one.displaced:
         return
     giving_way = [(target, policies.LEAVE)]
-    if alias_of(target) is None:
+    if is_stage:
         giving_way.append((ARCHIVED, policies.ENTER))
     if any(governance.guarding(version.name, *move) for move in giving_way):
         for number in one.displaced:

@@ -75,7 +75,7 @@ def under(tx: Transaction, folder: str, limit: int) -> Found | None:
 
     Of a file itself the path is its name. At most `limit`.
     """
-    rows = tx.all(_UNDER, (len(folder) + 2, f"{folder}/", f"{folder}0", limit))
+    rows = tx.all(_UNDER, (len(folder) + 2, *_below(folder).values(), limit))
     is_folder = bool(rows)
     if not is_folder:
         rows = tx.all(

@@ -31,8 +31,8 @@ _STATEMENT_CACHE = 512
 _CAREFUL_BATCHES = 16
 
 # A WAL file that is reused needs no metadata sync at commit, so it is kept short enough to be reused often; but writing it
-# back takes milliseconds in which nobody commits. At four times SQLite's own 1,000 pages there were
-# 1.02 to 1.13 times as many promotions at 16 connections. The checkpoints are ours: SQLite's automatic ones keep a failed sync to themselves.
+# back takes milliseconds in which nobody commits. At four times SQLite's own 1,000 pages there were 1.02 to 1.13 times as
+# many promotions at 16 connections. The checkpoints are ours: SQLite's automatic ones keep a failed sync to themselves.
 _CHECKPOINT_PAGES = 4000
 # On a small disk the 16 MB of such a WAL would be missing.
 _SMALL_DISK_PAGES = 1000
