@@ -207,6 +207,28 @@ def test_a_starting_process_leaves_live_uploads_alone(blobs: LocalBlobs) -> None
     assert blobs.size(digest) == 5
 
 
+def test_a_start_says_nothing_of_uploads_that_end_meanwhile(
+    blobs: LocalBlobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            for upload in [blobs.begin() for _ in range(20)]:
+                upload.abort()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            LocalBlobs(blobs.folder).close()
+    finally:
+        over.set()
+        writer.join()
+
+    assert caplog.messages == []
+
+
 def test_a_link_left_in_the_incoming_folder_does_not_stop_a_start(blobs: LocalBlobs, tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(b"other")
     (blobs.folder / "incoming" / "link").symlink_to(tmp_path / "outside")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,20 @@ def begin_to_send(server: RunningServer, upload: str, content: bytes, announced:
     head = f"PUT {UPLOADS}/{upload}?offset=0 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {announced}\r\n\r\n"
     connection.sendall(head.encode() + content)
     return connection
+
+
+def is_being_written(server: RunningServer, upload: str) -> bool:
+    """Whether a request holds the lock of an upload's file; the file alone is there a moment before."""
+    try:
+        descriptor = os.open(server.data / "blobs" / "open" / upload, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        wanted = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, wanted)
+        return bool(struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK)
+    finally:
+        os.close(descriptor)
 
 
 def test_a_file_is_sent_in_several_requests(server: RunningServer) -> None:
@@ -108,7 +124,7 @@ def test_what_is_no_offset_is_refused(server: RunningServer, query: str) -> None
 def test_a_second_writer_is_refused_and_the_first_goes_on(server: RunningServer) -> None:
     upload = begin(server, "writers.bin")
     with begin_to_send(server, upload, CONTENT[:1000], len(CONTENT)) as first:
-        wait_until(lambda: upload in open_files(server))
+        wait_until(lambda: is_being_written(server, upload))
         second = send(server, upload, 0, CONTENT)
         completed = post(server, "complete", upload_id=upload)
         first.sendall(CONTENT[1000:])

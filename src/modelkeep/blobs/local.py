@@ -78,8 +78,8 @@ class LocalBlobs:
                     os.unlink(entry.path)
                 finally:
                     os.close(descriptor)
-            except BlockingIOError:
-                continue
+            except (BlockingIOError, FileNotFoundError):
+                continue  # somebody is writing it, or has just finished it
             except OSError as error:
                 log.warning("%s was left in the incoming folder: %s", entry.name, error.strerror)
 
