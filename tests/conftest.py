@@ -8,9 +8,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import postgres
 from tests.support.postgres import Cluster
+
+# A generated test is the same each time, on a machine of any speed; a soak looks for examples that nobody has seen.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    database=None,
+    derandomize=not os.environ.get("MODELKEEP_SOAK"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

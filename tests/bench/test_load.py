@@ -48,9 +48,9 @@ def serving(answer: Answers, *, piece: int = 1 << 20) -> Iterator[tuple[load.Add
     try:
         yield server.sockets[0].getsockname()[:2], seen
     finally:
-        asyncio.run_coroutine_threadsafe(closed(server), loop).result(10)
+        asyncio.run_coroutine_threadsafe(closed(server), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 
@@ -67,7 +67,7 @@ async def closed(server: asyncio.Server) -> None:
     server.close()
     me = asyncio.current_task()
     conversations = [task for task in asyncio.all_tasks() if task is not me]
-    await asyncio.wait_for(asyncio.gather(*conversations, return_exceptions=True), 5)
+    await asyncio.wait_for(asyncio.gather(*conversations, return_exceptions=True), 60)
 
 
 def numbered_posts(size: int = 0) -> Callable[[], bytes]:

@@ -53,7 +53,7 @@ def is_known(blobs: LocalBlobs, digest: str) -> bool:
 def test_bytes_that_were_read_and_right_are_known(blobs: LocalBlobs) -> None:
     digest = settled(blobs, b"hello")
 
-    right = blobs.verifier.check(digest, 5, Told()).result(10)
+    right = blobs.verifier.check(digest, 5, Told()).result(60)
 
     assert right == identity(blobs.path(digest).stat())
     assert is_known(blobs, digest)
@@ -62,7 +62,7 @@ def test_bytes_that_were_read_and_right_are_known(blobs: LocalBlobs) -> None:
 @pytest.mark.parametrize("restore_times", [False, True])
 def test_a_changed_file_is_not_known(blobs: LocalBlobs, restore_times: bool) -> None:
     digest = settled(blobs, b"hello")
-    blobs.verifier.check(digest, 5, Told()).result(10)
+    blobs.verifier.check(digest, 5, Told()).result(60)
 
     flip(blobs.path(digest), restore_times=restore_times)
 
@@ -71,7 +71,7 @@ def test_a_changed_file_is_not_known(blobs: LocalBlobs, restore_times: bool) -> 
 
 def test_knowledge_lasts_an_hour(blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = settled(blobs, b"hello")
-    blobs.verifier.check(digest, 5, Told()).result(10)
+    blobs.verifier.check(digest, 5, Told()).result(60)
 
     monkeypatch.setattr(verifying, "KNOWN_SECONDS", 0.0)
 
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_told(blobs: LocalBlobs, damage, why: str) -> None:
     damage(blobs.path(digest))
     told = Told()
 
-    assert blobs.verifier.check(digest, 5, told).result(10) is None
+    assert blobs.verifier.check(digest, 5, told).result(60) is None
 
     assert told.whys == [why]
     assert not blobs.path(digest).exists() or not is_known(blobs, digest)
@@ -113,7 +113,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(blobs: LocalBlob
         keep(blobs, b"hello")
         return False
 
-    assert blobs.verifier.check(digest, 5, replace).result(10) == identity(blobs.path(digest).stat())
+    assert blobs.verifier.check(digest, 5, replace).result(60) == identity(blobs.path(digest).stat())
     assert len(whys) == 1
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_is_always_replaced_is_given_up(blobs: LocalBlobs) -> None:
     flip(blobs.path(digest))
 
     with pytest.raises(Unavailable, match="replaced all the time"):
-        blobs.verifier.check(digest, 5, Told(answer=False)).result(10)
+        blobs.verifier.check(digest, 5, Told(answer=False)).result(60)
 
 
 def test_one_of_many_may_go_along_and_the_others_wait(blobs: LocalBlobs) -> None:
@@ -131,19 +131,19 @@ def test_one_of_many_may_go_along_and_the_others_wait(blobs: LocalBlobs) -> None
     release = threading.Event()
 
     def wait(why: str, file: io.FileIO | None) -> bool:
-        return release.wait(10)
+        return release.wait(60)
 
     asked = [blobs.verifier.accompany(digest, 5, wait) for _ in range(5)]
     release.set()
 
     assert [alone for _, alone in asked] == [True, False, False, False, False]
-    assert {future.result(10) for future, _ in asked} == {None}
+    assert {future.result(60) for future, _ in asked} == {None}
 
 
 def test_nobody_goes_along_with_what_was_wrong_before(blobs: LocalBlobs) -> None:
     digest = keep(blobs, b"hello")
     flip(blobs.path(digest))
-    blobs.verifier.accompany(digest, 5, Told())[0].result(10)
+    blobs.verifier.accompany(digest, 5, Told())[0].result(60)
 
     assert not blobs.verifier.accompany(digest, 5, Told())[1]
 
@@ -156,7 +156,7 @@ def test_nobody_goes_along_while_another_process_does(blobs: LocalBlobs) -> None
         assert not alone
         assert not future.done()
 
-    assert future.result(10) is not None
+    assert future.result(60) is not None
 
 
 def test_closing_ends_what_is_being_read(blobs: LocalBlobs) -> None:
@@ -167,7 +167,7 @@ def test_closing_ends_what_is_being_read(blobs: LocalBlobs) -> None:
         blobs.close()
 
     with pytest.raises(Unavailable, match="stopping"):
-        future.result(10)
+        future.result(60)
     with pytest.raises(Unavailable, match="stopping"):
         blobs.verifier.check(digest, 5, Told())
 
@@ -176,7 +176,7 @@ def test_what_is_known_is_bounded(blobs: LocalBlobs, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(verifying, "KNOWN_MOST", 2)
     digests = [settled(blobs, b"%d" % number) for number in range(3)]
     for digest in digests:
-        blobs.verifier.check(digest, 1, Told()).result(10)
+        blobs.verifier.check(digest, 1, Told()).result(60)
 
     assert [is_known(blobs, digest) for digest in digests] == [False, True, True]
 

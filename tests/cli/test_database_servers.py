@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.http.files import wait_until
 from tests.support import postgres
 from tests.support.postgres import Cluster
 from tests.support.servers import ServerFailed, free_port, modelkeep_command, start_server
@@ -33,7 +34,7 @@ def refusal(data: Path, database: str) -> str:
 
 def run(*arguments: str, database: str, data: Path) -> subprocess.CompletedProcess[str]:
     command = [*modelkeep_command(), *arguments, "--data", str(data), "--database", database]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def execute(database: str, *statements: str) -> None:
@@ -56,6 +57,14 @@ def test_no_such_database(tmp_path: Path, cluster: Cluster) -> None:
     assert "createdb" in refusal(tmp_path / "data", cluster.url("nothing"))
 
 
+def lets_in(database: str) -> bool:
+    try:
+        psycopg.connect(database).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @pytest.fixture
 def strict() -> Iterator[Cluster]:
     """A server that asks `ann` for a password."""
@@ -67,6 +76,7 @@ def strict() -> Iterator[Cluster]:
             (rules,) = connection.execute("SHOW hba_file").fetchone() or ("",)
             Path(rules).write_text(f"local all ann scram-sha-256\n{Path(rules).read_text()}")
             connection.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: not lets_in(cluster.url("hers").replace("postgres@", "ann@")))
         yield cluster
 
 

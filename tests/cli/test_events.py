@@ -16,7 +16,7 @@ import modelkeep
 from tests.cli.conftest import Run
 from tests.support.servers import free_port, modelkeep_command, start_server
 
-SECONDS = 30
+SECONDS = 120
 
 
 def started(uri: str, *args: str) -> subprocess.Popen[str]:

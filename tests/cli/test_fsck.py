@@ -19,7 +19,7 @@ def fsck(data: Path, *args: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MODELKEEP_")}
     return subprocess.run(
         [*modelkeep_command(), "fsck", "--data", str(data), *args],
-        capture_output=True, text=True, timeout=60, env=kept, check=False,
+        capture_output=True, text=True, timeout=120, env=kept, check=False,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from modelkeep.version import VERSION
 from tests.cli.conftest import Run, run_main
 from tests.support.servers import free_port, modelkeep_command
 
-SECONDS = 60
+SECONDS = 120
 SERVER = {"granian", "jinja2", "uvloop", "psycopg", "modelkeep.http", "modelkeep.serve", "modelkeep.ui"}
 EMBEDDED = {"apsw", "modelkeep.registry", "modelkeep.storage", "modelkeep.blobs"}
 CLIENT = {"msgspec", "urllib3", "modelkeep.client.client", "modelkeep.api.table"}

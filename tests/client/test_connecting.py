@@ -16,7 +16,7 @@ from tests.support.servers import free_port, start_server
 def ran(code, cwd, **environment):
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MODELKEEP_", "MLFLOW_"))}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=120
     )
 
 

@@ -91,7 +91,7 @@ def test_logging_without_a_run_starts_one(client):
 
 def test_each_thread_has_runs_of_its_own(client):
     ids = {}
-    together = threading.Barrier(4, timeout=30)
+    together = threading.Barrier(4, timeout=120)
 
     def work(number):
         with modelkeep.start_run() as run:
@@ -222,7 +222,7 @@ def test_a_run_ends_with_its_program(client, uri, experiment_id, rest, status, t
     program = tmp_path / "train.py"
     program.write_text(PROGRAM.format(uri=uri, experiment_id=experiment_id, rest=rest))
 
-    ran = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=120)
 
     found = client.get_run(ran.stdout.strip())
     assert found.info.status == status

@@ -15,6 +15,7 @@ from modelkeep.exceptions import AlreadyExists, Invalid, NotFound, NotImplemente
 from tests.support.servers import free_port, kill_group, start_process, wait_until_200
 
 START_SECONDS = 240.0
+pytestmark = pytest.mark.timeout(900)  # starting MLflow's server takes over a minute on a busy machine
 
 
 @pytest.fixture(scope="module")

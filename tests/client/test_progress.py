@@ -37,7 +37,7 @@ def run_on_a_terminal(size):
     except OSError:  # the program has closed its end
         pass
     os.close(terminal)
-    printed, _ = program.communicate(timeout=60)
+    printed, _ = program.communicate(timeout=120)
     assert program.returncode == 0
     return printed.strip(), shown.decode()
 
@@ -55,6 +55,6 @@ def test_a_small_transfer_shows_nothing():
 @pytest.mark.parametrize("size", [LARGE])
 def test_without_a_terminal_nothing_is_shown(size):
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(size=size)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", PROGRAM.format(size=size)], capture_output=True, text=True, timeout=120, check=True
     )
     assert (ran.stdout.strip(), ran.stderr) == ("False", "")

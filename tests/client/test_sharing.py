@@ -48,7 +48,7 @@ def test_two_embedded_programs_and_a_server_lose_nothing(tmp_path):
         for program in programs.values():
             program.stdin.write("go\n")
             program.stdin.flush()
-        ended = {name: (program.communicate(timeout=120), program.returncode) for name, program in programs.items()}
+        ended = {name: (program.communicate(timeout=240), program.returncode) for name, program in programs.items()}
 
         for name, ((_, complaints), code) in ended.items():
             assert code == 0 and complaints == "", f"{name}: {complaints}"

@@ -257,7 +257,7 @@ WORDS = """
 PIECES = st.sampled_from(WORDS.split())
 
 
-@settings(max_examples=250, deadline=500, database=None)
+@settings(max_examples=250)
 @given(
     st.sampled_from(list(VOCABULARIES.values())),
     st.one_of(

@@ -21,8 +21,8 @@ from tests.support.wire import Answer, Wire
 
 MLFLOW = "/api/2.0/mlflow"
 WRITERS = 8
-PATIENCE_SECONDS = 60.0
-STOP_SECONDS = 15.0
+PATIENCE_SECONDS = 120.0
+STOP_SECONDS = 25.0
 
 
 @pytest.fixture(scope="module")

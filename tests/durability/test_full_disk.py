@@ -33,7 +33,7 @@ def reason_without_namespaces() -> str | None:
     """Why no file system can be mounted here, or None."""
     try:
         command = [*unshare(), "sh", "-c", MOUNT, "/mnt", "true"]
-        tried = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except OSError as error:
         return f"unshare cannot be run: {error.strerror}"
     return None if tried.returncode == 0 else f"no user namespaces here: {tried.stderr.strip()}"

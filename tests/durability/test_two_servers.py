@@ -25,7 +25,7 @@ MLFLOW = "/api/2.0/mlflow"
 EVENTS = "/api/2.0/modelkeep/events"
 CLIENTS = 32
 VERSIONS_EACH = 4
-LOCKED_SECONDS = 0.6
+LOCKED_SECONDS = 0.3
 GIVE_UP_SECONDS = 90.0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from tests.support.servers import RunningServer
+from tests.support.servers import PATIENCE_SECONDS, RunningServer
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 MEGABYTE = 1024 * 1024
@@ -47,7 +47,7 @@ def ask(
 
 def connect(server: RunningServer) -> http.client.HTTPConnection:
     parts = urlsplit(server.url)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
 
 
 def put(server: RunningServer, path: str, content: bytes = b"hello") -> None:
@@ -81,7 +81,7 @@ def stored_files(server: RunningServer) -> list[Path]:
 
 def dial(server: RunningServer) -> socket.socket:
     parts = urlsplit(server.url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=30)
+    return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE_SECONDS)
 
 
 def send_raw(server: RunningServer, data: bytes) -> bytes:
@@ -97,7 +97,7 @@ def send_raw(server: RunningServer, data: bytes) -> bytes:
 
 def wait_until(true: Callable[[], bool]) -> None:
     """Poll for what happens after the server has lost the client, about which nobody is told."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)

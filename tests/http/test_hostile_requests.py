@@ -50,10 +50,7 @@ def _requests(call):
 
 @pytest.mark.parametrize("call", CALLS, ids=IDS)
 def test_generated_requests_are_answered_with_200_or_a_documented_4xx(call, wire):
-    @settings(
-        max_examples=ROUNDS, deadline=None, database=None, derandomize=not os.environ.get("MODELKEEP_SOAK"),
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @settings(max_examples=ROUNDS, suppress_health_check=list(HealthCheck))
     @given(fields=_requests(call), in_path=st.sampled_from(["churn", "m-1", "%00", "%2e%2e", "x" * 300]))
     def check(fields, in_path):
         path = f"/api/{call.version}/{call.path}"

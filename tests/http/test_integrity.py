@@ -181,11 +181,12 @@ def test_unused_files_are_collected_without_a_request(tmp_path: Path) -> None:
 
 def test_a_stop_does_not_wait_for_a_scrub(tmp_path: Path) -> None:
     with start_server(tmp_path / "data") as server:
-        put(server, "large", random.Random(1).randbytes(20 * MEGABYTE))
+        put(server, "large", random.Random(1).randbytes(60 * MEGABYTE))
     make_all_due(server)
     server = start_server(tmp_path / "data", "--scrub-mb-per-second", "1")
 
-    assert server.stop() == 0  # at that rate it would take 20 seconds, which is the limit here
+    assert server.stop() == 0
+    assert unread(server) == 1  # at that rate it would have been read after a minute
 
 
 def test_storage_use_is_told(server: RunningServer) -> None:

@@ -211,7 +211,7 @@ def test_events_can_be_waited_for(wire, server, name):
     waiting = threading.Thread(target=wait)
     waiting.start()
     wire.post(f"{MODELS}/set-tag", name=name, key="k", value="v")
-    waiting.join(25)
+    waiting.join(120)
 
     assert [event["kind"] for event in found["answer"].json["events"]] == ["model.tag_set"]
 

@@ -1,8 +1,10 @@
 """The life of a server: starting, refusing to start, stopping, and who may call."""
 
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -11,7 +13,15 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.support.servers import answers_200, free_port, modelkeep_command, start_server
+from tests.http.files import dial, wait_until
+from tests.support.servers import (
+    PATIENCE_SECONDS,
+    RunningServer,
+    answers_200,
+    free_port,
+    modelkeep_command,
+    start_server,
+)
 from tests.support.wire import Wire
 
 CREATE = "/api/2.0/mlflow/registered-models/create"
@@ -20,7 +30,9 @@ GET = "/api/2.0/mlflow/registered-models/get"
 
 def run(*args, **env):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MODELKEEP_")}
-    return subprocess.run([*modelkeep_command(), *args], capture_output=True, text=True, timeout=30, env=kept | env)
+    return subprocess.run(
+        [*modelkeep_command(), *args], capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=kept | env
+    )
 
 
 def test_the_small_endpoints_answer(tmp_path):
@@ -34,7 +46,7 @@ def test_the_small_endpoints_answer(tmp_path):
         wire.get(GET, name="nobody")
         assert 'modelkeep_requests_total{call="models.get",status="404"' in wire.get("/metrics").body.decode()
         assert "/api/2.0/mlflow/runs/create" in wire.get("/api/openapi.json").json["paths"]
-        assert "Modelkeep is ready at http://127.0.0.1:" in server.output()
+        wait_until(lambda: "Modelkeep is ready at http://127.0.0.1:" in server.output())
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path):
@@ -50,20 +62,32 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_stop_lets_the_request_in_flight_finish(tmp_path, number, processes):
     server = start_server(tmp_path / "data", "--processes", processes)
-    found = {}
+    with begin_to_wait(server, 3) as waiting:
+        server.process.send_signal(number)
 
-    def wait():
-        found["answer"] = Wire(server.url).get("/api/2.0/modelkeep/events", after=10_000, wait=1.5)
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    time.sleep(0.4)  # the request must be in flight; nothing tells when it is
-    server.process.send_signal(number)
-    waiting.join(10)
-
-    assert found["answer"].status == 200
-    assert server.process.wait(10) == 0
+        assert read_answer(waiting) == (200, {})
+    assert server.process.wait(PATIENCE_SECONDS) == 0
     server.printed.close()
+
+
+def begin_to_wait(server: RunningServer, seconds: int) -> socket.socket:
+    """Ask for events that do not come, and return when a process of the server has that in hand.
+
+    Nothing tells when it has, but each takes up its requests in their order, and the second of two shares them out.
+    """
+    waiting = dial(server)
+    request = f"GET /api/2.0/modelkeep/events?after=10000&wait={seconds} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    waiting.sendall(request.encode())
+    for _ in range(30):
+        assert answers_200(f"{server.url}/health")
+    return waiting
+
+
+def read_answer(connection):
+    """The status and the JSON of an answer."""
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, json.load(answer)
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path):
@@ -215,10 +239,10 @@ def test_two_processes_serve_one_folder_and_32_clients_draw_1_to_n(tmp_path):
 def test_a_killed_parent_takes_its_processes_along(tmp_path):
     server = start_server(tmp_path / "data", "--processes", "2")
     os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(PATIENCE_SECONDS)
     server.printed.close()
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while answers_200(f"{server.url}/health"):
         assert time.monotonic() < deadline, "a worker outlived its parent and serves the port"
 
@@ -231,7 +255,7 @@ def test_a_server_told_to_stop_while_it_starts_stops(tmp_path):
         )
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
-        process.wait(40)
+        process.wait(PATIENCE_SECONDS)
 
 
 def test_a_read_only_server_makes_no_registry(tmp_path):
@@ -243,17 +267,9 @@ def test_a_read_only_server_makes_no_registry(tmp_path):
 
 def test_a_long_poll_does_not_hold_up_a_stop(tmp_path):
     server = start_server(tmp_path / "data")
-    found = {}
-
-    def wait():
-        found["answer"] = Wire(server.url).get("/api/2.0/modelkeep/events", after=10_000, wait=20)
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    time.sleep(0.4)  # the request must be in flight; nothing tells when it is
     started = time.monotonic()
-    server.stop()
-    waiting.join(10)
+    with begin_to_wait(server, 20) as waiting:
+        server.stop()
 
-    assert found["answer"].json == {}
-    assert time.monotonic() - started < 8
+        assert read_answer(waiting) == (200, {})
+    assert time.monotonic() - started < 15  # the poll alone would have taken 20

@@ -157,7 +157,7 @@ def test_no_thread_outlives_its_upload(registry: Registry) -> None:
 
     for thread in threading.enumerate():
         if thread.name == "modelkeep-upload":
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 

@@ -64,5 +64,5 @@ def test_a_call_for_traces_fails_at_once_under_the_clients_own_retry_settings(
         with pytest.raises(mlflow.exceptions.MlflowException):
             call(mlflow)
 
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30  # those settings would have it try again for minutes
     assert not RETRIED & {answer.status for answer in answers}

@@ -43,7 +43,7 @@ def scoring_url(
         cwd=tmp_path,
     )
     url = f"http://127.0.0.1:{port}"
-    wait_until_200(f"{url}/ping", process, printed, seconds=90)
+    wait_until_200(f"{url}/ping", process, printed, seconds=240)
     yield url
     kill_group(process)
     printed.close()
@@ -55,7 +55,7 @@ def test_the_champion_answers_over_http(scoring_url: str, churn_model: Trained) 
         f"{scoring_url}/invocations", json.dumps(rows).encode(), {"Content-Type": "application/json"}
     )
 
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         answer = json.load(response)
 
     assert answer == {"predictions": churn_model.predictions.tolist()}

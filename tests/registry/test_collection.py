@@ -128,9 +128,6 @@ class Collection(RuleBasedStateMachine):
 SETTINGS = settings(
     max_examples=500 if os.environ.get("MODELKEEP_SOAK") else 15,
     stateful_step_count=40,
-    deadline=None,
-    database=None,
-    derandomize=not os.environ.get("MODELKEEP_SOAK"),
     suppress_health_check=list(HealthCheck),
 )
 

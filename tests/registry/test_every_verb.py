@@ -47,10 +47,7 @@ def test_a_verb_answers_bad_input_with_an_error_of_the_tree_and_records_nothing(
     models.create(actor, registry, "churn")
     versions.register(actor, registry, "churn", "s3://bucket/1")
 
-    @settings(
-        max_examples=ROUNDS, deadline=None, database=None, derandomize=not os.environ.get("MODELKEEP_SOAK"),
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @settings(max_examples=ROUNDS, suppress_health_check=list(HealthCheck))
     @given(arguments=_arguments(call))
     def check(arguments):
         before = events.last_position(actor, registry)

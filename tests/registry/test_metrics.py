@@ -96,7 +96,7 @@ def test_a_value_comes_back_to_the_last_bit(actor, registry, run, value, count):
     assert {value for value, _, _ in history(actor, registry, run)} == {value}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
 def test_every_double_comes_back_from_a_batch(actor, registry, values):
     run = runs.create(actor, registry, 0).id
@@ -317,7 +317,7 @@ def test_a_wrong_sample_is_refused(actor, registry, run, fields):
         metrics.sample(actor, registry, [run], "loss", **fields)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     count=st.integers(1, 60),
     size=st.integers(1, 70),

@@ -151,7 +151,7 @@ def atom(chance: random.Random, noun: str, depth: int) -> Said:
     return leaf(chance, noun)
 
 
-@settings(max_examples=600, deadline=None, database=None)
+@settings(max_examples=600)
 @given(SEEDS, NOUNS, st.integers(0, 2**32))
 def test_sql_finds_what_the_filter_says(libraries, seed, noun, chance):
     library = libraries(seed)
@@ -180,7 +180,7 @@ WORDS = """
 GARBAGE = st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join)
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=400)
 @given(NOUNS, GARBAGE)
 def test_what_is_not_refused_runs(libraries, noun, text):
     with contextlib.suppress(Invalid):

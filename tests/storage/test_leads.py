@@ -41,7 +41,7 @@ def every_lead(noun, node, order):
                 yield walking
 
 
-@settings(max_examples=600, deadline=None, database=None)
+@settings(max_examples=600)
 @given(st.integers(1, 6), st.sampled_from(list(VOCABULARIES)), st.integers(0, 2**32))
 def test_wherever_a_search_starts_it_finds_the_same_in_the_same_order(libraries, seed, noun, chance):
     connection, chance = libraries(seed).connection, random.Random(chance)

@@ -101,7 +101,7 @@ def some_order(chance, noun):
     )
 
 
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=500)
 @given(st.integers(1, 6), st.sampled_from(list(VOCABULARIES)), st.integers(0, 2**32), st.integers(1, 5))
 def test_pages_walk_every_row_once_in_mlflows_order(libraries, seed, noun, chance, size):
     library = libraries(seed)

@@ -50,7 +50,7 @@ def run_batch(registry, works):
 def end_all(other):
     """End every connection but this one, as a restart of the server would."""
     other.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 
@@ -68,7 +68,7 @@ def test_a_held_turn_is_told_in_bounded_time_and_heals(registry, other):
 
     jobs = run_batch(registry, [lambda name=name: models.create(ACTOR, registry, name) for name in "abc"])
 
-    assert 4 < time.monotonic() - started < 10
+    assert 4 < time.monotonic() - started < 60
     assert [type(job.error) for job in jobs] == [Unavailable] * 3
     assert "had the turn to write" in jobs[0].error.message
     (problem,) = registry.database.problems()
@@ -140,7 +140,7 @@ def test_a_batch_that_is_the_victim_of_a_deadlock_is_done_again(registry, other,
         with other.transaction():
             other.execute("UPDATE models SET description = 'them' WHERE name = 'two'")
             theirs.set()
-            ours.wait(10)
+            ours.wait(60)
             other.execute("UPDATE models SET description = 'them' WHERE name = 'one'")
 
     def cross():
@@ -154,9 +154,9 @@ def test_a_batch_that_is_the_victim_of_a_deadlock_is_done_again(registry, other,
 
     crossing = threading.Thread(target=cross_the_other_way)
     crossing.start()
-    theirs.wait(10)
+    theirs.wait(60)
     jobs = run_batch(registry, [lambda: models.create(ACTOR, registry, "three"), cross])
-    crossing.join(10)
+    crossing.join(60)
 
     assert [job.error for job in jobs] == [None, None]
     assert len(tries) > 1
@@ -165,7 +165,7 @@ def test_a_batch_that_is_the_victim_of_a_deadlock_is_done_again(registry, other,
 
 
 def wait_until_blocked(url, pid):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     with psycopg.connect(url, autocommit=True) as watching:
         while watching.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = %s", [pid]).fetchone() is None:
             assert time.monotonic() < deadline

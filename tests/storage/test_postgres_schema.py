@@ -77,9 +77,9 @@ def test_processes_that_start_together_apply_the_steps_once(empty_database, tmp_
     processes = [context.Process(target=_prepare, args=(empty_database, tmp_path, waiting, outcome)) for _ in range(4)]
     for process in processes:
         process.start()
-    outcomes = [outcome.get(timeout=60) for _ in processes]
+    outcomes = [outcome.get(timeout=120) for _ in processes]
     for process in processes:
-        process.join(30)
+        process.join(120)
 
     assert outcomes == ["ready"] * 4
     with psycopg.connect(empty_database) as connection:

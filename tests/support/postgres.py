@@ -28,7 +28,7 @@ import psycopg
 ADDRESS = "MODELKEEP_TEST_POSTGRES"
 _PDEATHSIG = 1
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
-_READY_SECONDS = 30.0
+_READY_SECONDS = 120.0
 _numbers = itertools.count(1)
 
 
@@ -138,7 +138,7 @@ class Server:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: with SIGINT it cuts off its clients and writes everything back, with SIGQUIT it drops everything."""
         self._process.send_signal(how)
-        self._process.wait(30)
+        self._process.wait(_READY_SECONDS)
 
 
 def _account() -> pwd.struct_passwd | None:

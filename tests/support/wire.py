@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.support.servers import PATIENCE_SECONDS
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -25,7 +27,7 @@ class Wire:
 
     def __init__(self, url: str, token: str | None = None):
         parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
         self._token = token
 
     def __del__(self) -> None:

@@ -29,13 +29,13 @@ def test_a_terminal_shows_the_steps():
     except OSError:  # the program has closed its end
         pass
     os.close(terminal)
-    printed, _ = program.communicate(timeout=60)
+    printed, _ = program.communicate(timeout=120)
 
     assert (program.returncode, printed.strip()) == (0, "True")
     assert "Validating models:/churn/1: measuring the latency" in shown.decode()
 
 
 def test_without_a_terminal_nothing_is_shown():
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=True)
 
     assert (ran.stdout.strip(), ran.stderr) == ("False", "")

@@ -33,7 +33,7 @@ def test_a_chore_is_done_at_once_and_again_later() -> None:
 
     background = Background(lambda: True, [Chore("counting", work, 0.01)])
 
-    assert again.wait(10)
+    assert again.wait(60)
     background.stop()
 
 
@@ -44,7 +44,7 @@ def test_a_chore_that_fails_keeps_no_other_from_being_done() -> None:
     counted = Counted()
     background = Background(lambda: True, [Chore("failing", fail, 1), Chore("counting", counted, 1)])
 
-    assert counted.first.wait(10)
+    assert counted.first.wait(60)
     background.stop()
 
 
@@ -53,14 +53,14 @@ def test_one_of_two_does_the_work_and_the_other_takes_over(tmp_path: Path, monke
     first, second = Counted(), Counted()
     one, two = Database(tmp_path), Database(tmp_path)
     doing = Background(one.claim_chores, [Chore("counting", first, 100)])
-    assert first.first.wait(10)
+    assert first.first.wait(60)
     waiting = Background(two.claim_chores, [Chore("counting", second, 100)])
     assert not second.first.wait(0.1)
 
     doing.stop()
     one.close()
 
-    assert second.first.wait(10)
+    assert second.first.wait(60)
     waiting.stop()
     two.close()
 
@@ -79,7 +79,7 @@ def test_who_was_chosen_and_no_longer_is_leaves_off(monkeypatch) -> None:
 
     background = Background(is_chosen, [Chore("counting", counted, 0)])
 
-    assert asked.wait(10)
+    assert asked.wait(60)
     background.stop()
     assert counted.done == 2
 
@@ -96,7 +96,7 @@ def test_a_choice_that_fails_is_asked_for_again(monkeypatch) -> None:
     counted = Counted()
     background = Background(is_chosen, [Chore("counting", counted, 100)])
 
-    assert counted.first.wait(10)
+    assert counted.first.wait(60)
     background.stop()
 
 
