@@ -89,6 +89,43 @@ def import_command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "modelkeep", "import", "mlflow", *map(str, arguments)]
 
 
+# `modelkeep import mlflow`, but killed at the n-th moment at which it begins or has done something in the registry.
+MORTAL = """
+import os, signal, sys, threading
+from modelkeep.__main__ import run
+from modelkeep.client.embedded import EmbeddedTransport
+
+lock, left = threading.Lock(), int(sys.argv.pop(1))
+
+def moment():
+    global left
+    with lock:
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def mortal(method):
+    def wrapped(*args, **keywords):
+        moment()
+        result = method(*args, **keywords)
+        moment()
+        return result
+    return wrapped
+
+for name in ("call", "send"):
+    setattr(EmbeddedTransport, name, mortal(getattr(EmbeddedTransport, name)))
+run()
+"""
+
+
+def import_killed_at(moment: int, source: object, target: Path) -> int:
+    """The exit code of an import that is killed after so many steps, unless it ends before."""
+    command = [sys.executable, "-c", MORTAL, str(moment), *import_command(source, "--to", target)[3:]]
+    return subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    ).returncode
+
+
 class MlflowServer:
     """MLflow's own server, with what it stores."""
 

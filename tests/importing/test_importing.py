@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import uuid
 
 import pytest
@@ -16,9 +15,8 @@ import pytest
 import modelkeep
 from modelkeep.domain.errors import Invalid
 from modelkeep.registry import opening
-from tests.importing.conftest import import_command
+from tests.importing.conftest import import_killed_at
 from tests.importing.dumping import dump
-from tests.support.servers import ROOT
 
 
 @pytest.fixture(params=["file_store", "database"])
@@ -141,26 +139,23 @@ def copy_run(run, experiment=None):
 
 def test_an_import_that_was_killed_goes_on_where_it_stopped(file_store, target, bring):
     run = next(file_store.glob("*/*/artifacts/model")).parents[1]
-    for _ in range(393):
+    for _ in range(33):
         copy_run(run)
     opening.prepare(target)
     client = modelkeep.connect(target)
-    process = subprocess.Popen(
-        import_command(file_store, "--to", target), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None and not client.events(kinds=["run.imported"], limit=1):
-        pass
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    brought = len(client.events(kinds=["run.imported"], limit=1000))
-    assert 0 < brought < 400
+    moment = brought = 0
+    while not brought:
+        moment += 10
+        assert import_killed_at(moment, file_store, target) == -signal.SIGKILL
+        brought = len(client.events(kinds=["run.imported"], limit=1000))
+    assert brought < 40
 
     done = bring(file_store, "--to", target, "--verify", "--json")
 
     report = json.loads(done.stdout)
     assert (done.returncode, report["differences"]) == (0, [])
-    assert report["runs"] == {"unchanged": brought, "imported": 400 - brought}
-    assert len(client.events(kinds=["run.imported"], limit=1000)) == 400
+    assert report["runs"] == {"unchanged": brought, "imported": 40 - brought}
+    assert len(client.events(kinds=["run.imported"], limit=1000)) == 40
     assert len(client.events(kinds=["version.imported"], limit=1000)) == 5
 
 

@@ -20,41 +20,13 @@ import modelkeep
 from compat import environments
 from modelkeep.registry import opening
 from tests.importing import multiplying
-from tests.importing.conftest import IS_SOAK, import_command
+from tests.importing.conftest import IS_SOAK, import_killed_at
 from tests.importing.dumping import dump_with
 from tests.mlflow_client.conftest import CLIENT_SETTINGS
 from tests.support.servers import ROOT, start_server
 
 RUNS = 300 if IS_SOAK else 8
 SOURCES = ("database_2_9", "modelkeep_server", *(("mlflow_server_3_17", "file_store_2_9") if IS_SOAK else ()))
-
-# `modelkeep import mlflow`, but killed at the n-th moment at which it begins or has done something in the registry.
-MORTAL = """
-import os, signal, sys, threading
-from modelkeep.__main__ import run
-from modelkeep.client.embedded import EmbeddedTransport
-
-lock, left = threading.Lock(), int(sys.argv.pop(1))
-
-def moment():
-    global left
-    with lock:
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-def mortal(method):
-    def wrapped(*args, **keywords):
-        moment()
-        result = method(*args, **keywords)
-        moment()
-        return result
-    return wrapped
-
-for name in ("call", "send"):
-    setattr(EmbeddedTransport, name, mortal(getattr(EmbeddedTransport, name)))
-run()
-"""
 
 
 def fill(python: Path | str, address: object, **settings: str) -> None:
@@ -119,14 +91,6 @@ def test_an_import_that_is_killed_again_and_again_ends_as_one_that_is_not(kind, 
     assert len(seen) > 4
     assert dump_with(client) == dump_with(complete)
     assert digests(client) == digests(complete)
-
-
-def import_killed_at(moment: int, source: object, target: Path) -> int:
-    """The exit code of an import that is killed after so many steps, unless it ends before."""
-    command = [sys.executable, "-c", MORTAL, str(moment), *import_command(source, "--to", target)[3:]]
-    return subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    ).returncode
 
 
 def events(client: modelkeep.Client) -> collections.Counter[str]:

@@ -37,6 +37,9 @@ CLIENT_SETTINGS = {
 CLIENT_WARNINGS = (
     r"ignore:::mlflow(\.|$)",
     r"ignore:.*Model registry stages will be removed:FutureWarning",
+    # Of a library that is first imported when the client waits for it; whether it is depends on the tests before.
+    r"ignore:_ImportHookChainedLoader:ImportWarning",
+    r"ignore:the load_module\(\) method is deprecated:DeprecationWarning",
 )
 
 HERE = Path(__file__).parent
