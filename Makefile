@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 3
+# Hundreds of processes are started by the tests: each would compile everything again.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: serve test lint docs bench growth compat soak clean
 

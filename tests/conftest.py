@@ -1,17 +1,20 @@
-"""What every folder of tests may use: PostgreSQL, started when the first test asks for it."""
+"""What every folder of tests may use, started when the first test asks for it, and which worker does which test."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import postgres
+from modelkeep.registry import opening
+from tests.support import postgres, sharing, stock
 from tests.support.postgres import Cluster
+from tests.support.stock import StockServer
 
 # A generated test is the same each time, on a machine of any speed; a soak looks for examples that nobody has seen.
 settings.register_profile(
@@ -22,6 +25,31 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: sharing.rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    config.option.loadscopereorder = False
+    return sharing.ByWhatTheyShare(config, log)
+
+
+@pytest.fixture(scope="session")
+def stock_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockServer]:
+    """A server of the newest MLflow. Starting it takes long, so there is one for all."""
+    with stock.start(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as it is before anything was done in it, to be copied."""
+    folder = tmp_path_factory.mktemp("prepared") / "data"
+    opening.prepare(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

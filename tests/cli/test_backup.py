@@ -20,7 +20,7 @@ from tests.support.servers import modelkeep_command, start_server
 from tests.support.wire import Wire
 
 API = "/api/2.0/mlflow"
-ROUNDS = 500 if os.environ.get("MODELKEEP_SOAK") else 8
+ROUNDS = 500 if os.environ.get("MODELKEEP_SOAK") else 6
 WRITERS = 3
 
 

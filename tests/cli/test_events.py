@@ -71,12 +71,15 @@ def test_events_are_listed_and_chosen(run: Run, client: modelkeep.Client, model:
     assert run("events", "--model", model, "--until", "2020-01-31T12:00:00").out == ""
 
 
-def test_more_than_a_page_of_events_is_listed(run: Run, client: modelkeep.Client, model: str) -> None:
-    for number in range(1005):
+def test_more_than_a_page_of_events_is_listed(
+    run: Run, client: modelkeep.Client, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelkeep.cli.events._PAGE", 20)
+    for number in range(45):
         client.set_registered_model_tag(model, "n", str(number))
 
-    assert len(run("events", "--model", model, "--kind", "model.tag_set").rows) == 1005
-    assert len(run("events", "--model", model, "--limit", "1002").rows) == 1002
+    assert len(run("events", "--model", model, "--kind", "model.tag_set").rows) == 45
+    assert len(run("events", "--model", model, "--limit", "42").rows) == 42
 
 
 def test_what_is_wrong_is_said(run: Run) -> None:

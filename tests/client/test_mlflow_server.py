@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 
 import pandas
 import pytest
 
 import modelkeep
 from modelkeep.exceptions import AlreadyExists, Invalid, NotFound, NotImplementedHere
-from tests.support.servers import free_port, kill_group, start_process, wait_until_200
+from tests.support.stock import StockServer
 
-START_SECONDS = 240.0
 pytestmark = pytest.mark.timeout(900)  # starting MLflow's server takes over a minute on a busy machine
 
 
-@pytest.fixture(scope="module")
-def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("mlflow")
-    port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
-        "--workers", "1",
-    ]  # fmt: skip
-    process, printed = start_process(
-        command, {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}, folder
-    )
-    wait_until_200(f"http://127.0.0.1:{port}/health", process, printed, START_SECONDS)
-    yield f"http://127.0.0.1:{port}"
-    kill_group(process)
-    printed.close()
-
-
 @pytest.fixture
-def uri(mlflow_url: str) -> str:
-    return mlflow_url
+def uri(stock_server: StockServer) -> str:
+    return stock_server.url
 
 
 def test_a_registered_model_lives_its_life(client, model):

@@ -16,7 +16,7 @@ from tests.durability.ledger import API, SHARED, Client, Told, assert_kept, asse
 from tests.support.servers import RunningServer, start_server
 from tests.support.wire import Wire
 
-SHARDS = 10
+SHARDS = 6
 ROUNDS = 100 if os.environ.get("MODELKEEP_SOAK") else 5
 CLIENTS = 4
 LONGEST_SECONDS = 0.3

@@ -14,11 +14,11 @@ import pytest
 
 from modelkeep.client import connections
 from tests.mlflow_client.conftest import CLIENT_SETTINGS, CLIENT_WARNINGS
-from tests.support.servers import ROOT, RunningServer, free_port, start_process, start_server, wait_until_200
+from tests.support.servers import ROOT, RunningServer, start_server
+from tests.support.stock import StockServer
 
 HERE = Path(__file__).parent
 DATA = HERE / "data"
-MLFLOW_SECONDS = 240.0
 IS_SOAK = bool(os.environ.get("MODELKEEP_SOAK"))
 
 Import = Callable[..., subprocess.CompletedProcess[str]]
@@ -126,34 +126,10 @@ def import_killed_at(moment: int, source: object, target: Path) -> int:
     ).returncode
 
 
-class MlflowServer:
-    """MLflow's own server, with what it stores."""
-
-    def __init__(self, url: str, folder: Path):
-        self.url = url
-        self.database = folder / "mlflow.db"
-        self.artifacts = folder / "artifacts"
-
-
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server of the newest MLflow, filled by its own client. Starting it takes long, so there is one."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    port = free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
-    ]  # fmt: skip
-    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process, printed = start_process(command, settings, folder)
-    url = f"http://127.0.0.1:{port}"
-    wait_until_200(f"{url}/health", process, printed, MLFLOW_SECONDS)
-    try:
-        filling = [sys.executable, "-m", "tests.importing.filling", url, "300" if IS_SOAK else "3"]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("MODELKEEP_", "MLFLOW_"))}
-        subprocess.run(filling, env=environment | CLIENT_SETTINGS, cwd=ROOT, check=True, capture_output=True)
-        yield MlflowServer(url, folder)
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(60)
-        printed.close()
+def mlflow_server(stock_server: StockServer) -> StockServer:
+    """A server of the newest MLflow, filled by its own client."""
+    filling = [sys.executable, "-m", "tests.importing.filling", stock_server.url, "300" if IS_SOAK else "3"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MODELKEEP_", "MLFLOW_"))}
+    subprocess.run(filling, env=environment | CLIENT_SETTINGS, cwd=ROOT, check=True, capture_output=True)
+    return stock_server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,9 +43,12 @@ def clear(url: str, folder: Path) -> None:
 
 
 @pytest.fixture
-def registry(tmp_path: Path, database: str | None) -> Iterator[Registry]:
+def registry(tmp_path: Path, database: str | None, prepared: Path) -> Iterator[Registry]:
     folder = tmp_path / "data"
-    opening.prepare(folder, database=database)
+    if database is None:
+        shutil.copytree(prepared, folder)
+    else:
+        opening.prepare(folder, database=database)
     registry = opening.open_registry(folder, database=database)
     yield registry
     opening.close(registry)
