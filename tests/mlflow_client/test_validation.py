@@ -36,7 +36,7 @@ def test_what_validation_measured_is_what_the_original_scores(
 
     assert results["passed"], results["errors"]
     assert results["metrics"]["auc"] > 0.95
-    assert 0 < results["metrics"]["avg_latency_ms"] < 100
+    assert results["metrics"]["avg_latency_ms"] > 0
 
 
 def test_a_bad_version_fails_and_stays_where_it_was(
