@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,9 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 8\r\n\r\nnot now!"
 LAST = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+# A busy machine may do nothing else for a good part of it.
+SECONDS = 0.5
 
 Answers = Callable[[int], bytes]
 
@@ -79,7 +83,7 @@ def numbered_posts(size: int = 0) -> Callable[[], bytes]:
 
 
 def drive(address: load.Address, requests: Callable[[], bytes], connections: int = 4) -> load.Load:
-    return load.run(address, requests, connections=connections, seconds=0.2, warm_up=0.0, patience=5.0)
+    return load.run(address, requests, connections=connections, seconds=SECONDS, warm_up=0.0)
 
 
 def test_every_request_is_sent_once_and_none_twice() -> None:
@@ -90,21 +94,30 @@ def test_every_request_is_sent_once_and_none_twice() -> None:
     assert found.failed == 0
     # The last answer of each connection may come after the window.
     assert len(seen) - 4 <= len(found.latencies) <= len(seen)
-    assert found.rate == pytest.approx(len(found.latencies) / 0.2)
+    assert found.rate == pytest.approx(len(found.latencies) / SECONDS)
 
 
 def test_the_warm_up_is_not_measured() -> None:
-    with serving(lambda n: SIZED) as (address, seen):
-        found = load.run(address, numbered_posts(), connections=1, seconds=0.2, warm_up=0.4)
-    assert 0 < len(found.latencies) < len(seen) * 0.6
+    answered = []
+
+    def answer(number: int) -> bytes:
+        answered.append(time.perf_counter())
+        return SIZED
+
+    with serving(answer) as (address, _):
+        began = time.perf_counter()
+        found = load.run(address, numbered_posts(), connections=1, seconds=SECONDS, warm_up=SECONDS)
+    late = sum(at >= began + SECONDS for at in answered)
+    assert 0 < len(found.latencies) <= late + 1  # one may have been on its way
+    assert late < len(answered)
 
 
 def test_the_window_grows_to_twice_its_length_while_there_are_too_few_answers() -> None:
     with serving(lambda n: SIZED) as (address, seen):
         found = load.run(address, numbered_posts(), connections=1, seconds=0.1, warm_up=0.0, at_least=10**9)
-        enough = load.run(address, numbered_posts(), connections=1, seconds=0.1, warm_up=0.0, at_least=1)
+        enough = load.run(address, numbered_posts(), connections=1, seconds=SECONDS, warm_up=0.0, at_least=1)
     assert found.seconds == pytest.approx(0.2)
-    assert enough.seconds == pytest.approx(0.1)
+    assert enough.seconds == pytest.approx(SECONDS)
     assert len(seen) - 2 <= len(found.latencies) + len(enough.latencies) <= len(seen)
 
 

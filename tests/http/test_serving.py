@@ -79,7 +79,7 @@ def begin_to_wait(server: RunningServer, seconds: int) -> socket.socket:
     request = f"GET /api/2.0/modelkeep/events?after=10000&wait={seconds} HTTP/1.1\r\nHost: localhost\r\n\r\n"
     waiting.sendall(request.encode())
     for _ in range(30):
-        assert answers_200(f"{server.url}/health")
+        assert Wire(server.url).get("/health").status == 200
     return waiting
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import itertools
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -123,14 +123,22 @@ def free_port() -> int:
             return port
 
 
-def _ports_of(worker: str) -> Iterator[int]:
-    """Ports below those that the system gives, one range for each test process, begun somewhere in it."""
-    first = 20_000 + 1_500 * (int(worker.removeprefix("gw") or 0) % 8)
-    begin = random.randrange(1_500)
-    return itertools.cycle(first + (begin + offset) % 1_500 for offset in range(1_500))
+def _claimed_ports() -> Iterator[int]:
+    """Ports below those that the system gives: a range that no other process of tests on this machine has."""
+    locks = Path(tempfile.gettempdir(), f"modelkeep-test-ports-{os.getuid()}")
+    locks.mkdir(exist_ok=True)
+    for first in range(20_000, 32_000, 300):
+        descriptor = os.open(locks / str(first), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+        except BlockingIOError:
+            os.close(descriptor)
+        else:
+            return itertools.cycle(range(first, first + 300))
+    raise RuntimeError(f"Forty processes of tests are running already: see {locks}.")
 
 
-_ports = _ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
+_ports = _claimed_ports()
 
 
 def modelkeep_command() -> list[str]:
