@@ -11,15 +11,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from modelkeep import logs, processes
+from modelkeep import logs
 from modelkeep.config import Settings, server_of
 from modelkeep.domain.errors import Invalid
+from modelkeep.http.processes import Processes
 from modelkeep.registry import opening
 
 log = logging.getLogger("modelkeep.serve")
 
 STOP_SECONDS = 30
-STOP_SECONDS_MORE = 10
+BACKLOG = 2048
+# The parent waits longer than its processes do, so that they can still close the database.
+MORE_SECONDS = 10
 # Readers on the event loop must not stall every other request behind a lock.
 BUSY_MILLISECONDS = 50
 
@@ -34,12 +37,14 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format)
     check_port(settings.host, settings.port)
     opening.prepare(Path(settings.data), read_only=settings.read_only, database=settings.database or None)
+    listener = _listen(settings.host.strip("[]"), settings.port)
     threading.Thread(target=_announce, args=(settings,), daemon=True).start()
     if settings.processes == 1:
-        _serve_here(settings)
+        from modelkeep.http import server
+
+        server.run(build_app(settings), STOP_SECONDS, listener=listener)
     else:
-        # A little longer than the processes themselves wait, so that they can still close the database.
-        processes.supervise(settings.processes, _serve_in_worker, (settings,), STOP_SECONDS + STOP_SECONDS_MORE)
+        Processes(settings.processes, _serve_in_process, (settings,), STOP_SECONDS + MORE_SECONDS).run(listener)
 
 
 def check_port(host: str, port: int) -> None:
@@ -53,6 +58,16 @@ def check_port(host: str, port: int) -> None:
             raise Invalid(
                 f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
             ) from None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, for this process or those it starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
 
 
 def _announce(settings: Settings) -> None:
@@ -109,13 +124,8 @@ def build_app(settings: Settings) -> Any:
     return App(open_registry, Pages, edge, None if settings.read_only else start_background)
 
 
-def _serve_in_worker(settings: Settings) -> None:
-    logs.configure(settings.log_level, settings.log_format)
-    _serve_here(settings, shared=True)
-
-
-def _serve_here(settings: Settings, *, shared: bool = False) -> None:
+def _serve_in_process(control: socket.socket, settings: Settings) -> None:
     from modelkeep.http import server
 
-    app = build_app(settings)
-    server.run(app, server.listen(settings.host.strip("[]"), settings.port, shared=shared), STOP_SECONDS)
+    logs.configure(settings.log_level, settings.log_format)
+    server.run(build_app(settings), STOP_SECONDS, control=control)

@@ -50,12 +50,14 @@ class Endpoint:
 
     Attributes:
         tally: counts its answers.
+        is_write: it runs in a batch of writes.
     """
 
     call: Call
     verb: Verb
     decoder: Decoder
     tally: Tally
+    is_write: bool
 
 
 class Routes:
@@ -66,7 +68,8 @@ class Routes:
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Endpoint]]] = []
         for call in calls:
-            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb))
+            is_write = call.method != "GET" and call.action != "read" and not call.is_detached
+            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb), is_write)
             for prefix in _PREFIXES:
                 self._add(prefix.format(version=call.version) + call.path, call.method, endpoint)
 

@@ -17,6 +17,7 @@ from modelkeep.http import artifacts, identity, probes
 from modelkeep.http.addresses import Addresses
 from modelkeep.http.api import Api, Done, Endpoint, Routes, read_body
 from modelkeep.http.exchange import Exchange, Reply
+from modelkeep.http.forwarding import Answering, Asking
 from modelkeep.http.guard import Guard
 from modelkeep.http.measuring import Measures
 from modelkeep.http.outages import Outages
@@ -90,6 +91,7 @@ class App:
         self._routes = Routes(self._measures)
         self._outages = Outages()
         self._logs = edge.access_log != "off"
+        self._writer: Asking | None = None
         self._calls = {
             (prefix + path).encode(): {method.encode(): endpoint for method, endpoint in methods.items()}
             for path, methods in self._routes.whole().items()
@@ -129,11 +131,30 @@ class App:
         methods = self._calls.get(path)
         return None if methods is None else methods.get(method)
 
+    def asking(self) -> Asking:
+        """The end of a link to the process that writes, to which calls are passed on from now on."""
+        asking = Asking()
+        if self._reads.at_once:
+            self._writer = asking
+        return asking
+
+    def answering(self) -> Answering:
+        """The end of a link on which another process passes its calls on to this one."""
+        return Answering(self._call_at)
+
+    def _call_at(self, scope: Scope, body: bytes, reply: Reply) -> None:
+        endpoint = self.endpoint(scope["method"].encode(), scope["path"].encode())
+        assert endpoint is not None
+        self.call(endpoint, scope, body, reply)
+
     def call(self, endpoint: Endpoint, scope: Scope, body: bytes, reply: Reply) -> None:
         """Answer a whole request to a call of the table: `reply` is called now or later, once, on the loop.
 
         Every API request runs through this, and a point read is over in 40 µs: what it does not need is not called.
         """
+        if endpoint.is_write and self._writer is not None and self._writer.is_open:
+            self._writer.ask(scope, body, reply)
+            return
         exchange = Exchange(scope, endpoint.tally)
         done = partial(self._called, exchange, reply)
         try:
