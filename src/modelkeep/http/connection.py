@@ -137,7 +137,8 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._is_incomplete = True
         self._has_grown = False
-        self._head_size = 0
+        self._is_in_head = True
+        self._head_size = 0  # of what came with the head, at least
         self._length = 0  # of the body: -1 for one that is not announced, or waits to be asked for
         self._refusal: ModelkeepError | None = None
         self._is_held = False
@@ -157,7 +158,11 @@ class Connection(HttpToolsProtocol):
         if self._is_over:
             return
         self._has_grown = True
+        if self._is_in_head:
+            self._head_size += len(data)
         super().data_received(data)
+        if self._is_in_head and self._head_size > HEAD_LIMIT and not self._is_over:
+            self._refuse(_long_head())
         if self._is_incomplete and self._timer is None and not self.transport.is_closing():
             self._watch()
 
@@ -186,15 +191,10 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_incomplete = True
-        self._head_size = self._length = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._measure(len(url))
-        self.url += url
+        self._length = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        self._measure(len(name) + len(value))
         if name == b"content-length":
             self._length = int(value) if self._length >= 0 else -1
         elif name == b"transfer-encoding":
@@ -205,6 +205,10 @@ class Connection(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if self._head_size > HEAD_LIMIT and sum(len(n) + len(v) for n, v in self.headers) + len(self.url) > HEAD_LIMIT:
+            self._refusal = _long_head()
+            raise self._refusal
         parser, scope = self.parser, self.scope
         method = parser.get_method()
         raw_path, _, query = self.url.partition(b"?")
@@ -254,6 +258,8 @@ class Connection(HttpToolsProtocol):
             call.body = call.body + body if call.body else body
 
     def on_message_complete(self) -> None:
+        self._is_in_head = True
+        self._head_size = 0
         call = self.cycle
         if not isinstance(call, Call):
             super().on_message_complete()
@@ -330,12 +336,6 @@ class Connection(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self.transport.close()
 
-    def _measure(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > HEAD_LIMIT:
-            self._refusal = TooLarge(f"The request's line and headers are over {HEAD_LIMIT:,} bytes.")
-            raise self._refusal
-
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read."""
         error, self._refusal = self._refusal, None
@@ -346,3 +346,7 @@ class Connection(HttpToolsProtocol):
         head = _HEADS[errors.status_of(error)]
         self.transport.write(b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (head, len(body), body))
         self.linger()
+
+
+def _long_head() -> ModelkeepError:
+    return TooLarge(f"The request's line and headers are over {HEAD_LIMIT:,} bytes. Make them shorter.")
