@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 from modelkeep.domain.evidence import API, Fact
@@ -87,9 +86,6 @@ class Case:
         manifest_id = self._manifest(number)
         if manifest_id is None:
             return None
-        latest = self._latest(manifest_id)
-        if latest is not None and key in latest[1] and _fits(latest[0], wanted):
-            return replace(latest[0], value=float(latest[1][key]))
         newest = self._newest_with(manifest_id, key)
         if newest is None or _fits(newest, wanted):
             return newest
@@ -115,7 +111,12 @@ class Case:
 
     def _newest_with(self, manifest_id: int, key: str) -> Fact | None:
         if (manifest_id, key) not in self._metrics:
-            self._metrics[manifest_id, key] = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
+            latest = self._latest(manifest_id)
+            if latest is not None and key in latest[1]:
+                found: Fact | None = latest[0].with_value(latest[1][key])
+            else:
+                found = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
+            self._metrics[manifest_id, key] = found
         return self._metrics[manifest_id, key]
 
     def evidence(self, wanted: Wanted) -> Fact | None:
