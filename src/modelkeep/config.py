@@ -39,7 +39,10 @@ class Settings:
         f"PostgreSQL database for everything but the files, as in {_FORM}; without it SQLite in the data folder.",
         is_secret=True,
     )
-    processes: int = _setting(1, "Server processes.")
+    processes: int = _setting(
+        1,
+        "Server processes. On SQLite one of them makes all changes, so more of them answer more reads, not more writes.",
+    )
     base_path: str = _setting("", "Serve below this path as well, as in /registry.")
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Host names (or patterns) accepted besides localhost and private addresses, separated by commas."

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import ctypes
 import functools
 import gc
 import logging
-import os
-import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from modelkeep import logs
 from modelkeep.config import Settings, server_of
 from modelkeep.domain.errors import Invalid
+from modelkeep.http.processes import Processes
 from modelkeep.registry import opening
 
 log = logging.getLogger("modelkeep.serve")
 
-HEADER_MILLISECONDS = 30_000
 STOP_SECONDS = 30
+BACKLOG = 2048
+# The parent waits longer than its processes do, so that they can still close the database.
+MORE_SECONDS = 10
 # Readers on the event loop must not stall every other request behind a lock.
 BUSY_MILLISECONDS = 50
 
@@ -35,16 +32,19 @@ def serve(settings: Settings) -> None:
 
     Raises:
         Invalid: the port is taken, or the data folder or the database cannot be used.
-        Unavailable: the database does not answer.
+        Unavailable: the database does not answer, or a process of the server ended soon after its start.
     """
     logs.configure(settings.log_level, settings.log_format)
     check_port(settings.host, settings.port)
     opening.prepare(Path(settings.data), read_only=settings.read_only, database=settings.database or None)
+    listener = _listen(settings.host.strip("[]"), settings.port)
     threading.Thread(target=_announce, args=(settings,), daemon=True).start()
     if settings.processes == 1:
-        _run(_serve_here(settings))
+        from modelkeep.http import server
+
+        server.run(build_app(settings), STOP_SECONDS, listener=listener)
     else:
-        _serve_in_processes(settings)
+        Processes(settings.processes, _serve_in_process, (settings,), STOP_SECONDS + MORE_SECONDS).run(listener)
 
 
 def check_port(host: str, port: int) -> None:
@@ -58,6 +58,16 @@ def check_port(host: str, port: int) -> None:
             raise Invalid(
                 f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
             ) from None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, for this process or those it starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
 
 
 def _announce(settings: Settings) -> None:
@@ -114,70 +124,8 @@ def build_app(settings: Settings) -> Any:
     return App(open_registry, Pages, edge, None if settings.read_only else start_background)
 
 
-def _run(serving: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where there is one: a quarter more requests than on asyncio's own loop."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
+def _serve_in_process(control: socket.socket, settings: Settings) -> None:
+    from modelkeep.http import server
 
-
-async def _serve_here(settings: Settings) -> None:
-    from granian.constants import HTTPModes, Interfaces
-    from granian.http import HTTP1Settings
-    from granian.server.embed import Server
-
-    logging.getLogger("_granian").setLevel(logging.ERROR)
-    app = build_app(settings)
-    server: Any = Server(
-        app,
-        address=settings.host.strip("[]"),
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_enabled=False,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
-    )
-
-    def stop() -> None:
-        app.stop_waiting()
-        server.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    await server.serve()
-
-
-def _serve_in_processes(settings: Settings) -> None:
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
-    from granian.http import HTTP1Settings
-
-    Granian(
-        "modelkeep",
-        address=settings.host.strip("[]"),
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        workers=settings.processes,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_enabled=False,
-        workers_kill_timeout=STOP_SECONDS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
-    ).serve(target_loader=functools.partial(_build_in_worker, settings, os.getpid()), wrap_loader=False)
-
-
-def _build_in_worker(settings: Settings, parent: int, *_: Any) -> Any:
-    # A worker inherits the parent's handler, which would swallow a SIGTERM that comes this early.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        # A worker whose parent was killed would go on serving the port beside the next server.
-        _PR_SET_PDEATHSIG = 1
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
     logs.configure(settings.log_level, settings.log_format)
-    return build_app(settings)
+    server.run(build_app(settings), STOP_SECONDS, control=control)

@@ -21,7 +21,7 @@ from tests.cli.conftest import Run, run_main
 from tests.support.servers import free_port, modelkeep_command
 
 SECONDS = 120
-SERVER = {"granian", "jinja2", "uvloop", "psycopg", "modelkeep.http", "modelkeep.serve", "modelkeep.ui"}
+SERVER = {"uvicorn", "httptools", "jinja2", "uvloop", "psycopg", "modelkeep.http", "modelkeep.serve", "modelkeep.ui"}
 EMBEDDED = {"apsw", "modelkeep.registry", "modelkeep.storage", "modelkeep.blobs"}
 CLIENT = {"msgspec", "urllib3", "modelkeep.client.client", "modelkeep.api.table"}
 

@@ -95,7 +95,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         modelkeep.nothing  # noqa: B018
 
 
-SERVER_PACKAGES = {"granian", "starlette", "jinja2", "uvloop", "apsw", "numpy", "pandas", "click"}
+SERVER_PACKAGES = {"uvicorn", "httptools", "starlette", "jinja2", "uvloop", "apsw", "numpy", "pandas", "click"}
 LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 
 

@@ -51,6 +51,16 @@ class RecordedApp:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._app, name)
 
+    def call(self, endpoint: Any, scope: Any, body: bytes, reply: Callable[..., None]) -> None:
+        request = f"{scope['method']} {next(self._numbers)}"
+
+        def noted(status: int, *answer: Any) -> None:
+            self._record.add(str(status), scope["path"], request)
+            reply(status, *answer)
+
+        self._record.add("begin", scope["path"], request)
+        self._app.call(endpoint, scope, body, noted)
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)

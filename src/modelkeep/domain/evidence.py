@@ -87,6 +87,13 @@ class Fact:
     creation_timestamp: int
     value: float | None = None
 
+    def with_value(self, value: float) -> Fact:
+        """The same evidence, asked for another key. (`dataclasses.replace` takes three times as long.)"""
+        return Fact(
+            self.id, self.kind, self.source, self.passed, self.producer, self.verified, self.dataset_name,
+            self.dataset_digest, self.creation_timestamp, float(value),
+        )  # fmt: skip
+
 
 def check_kind(kind: object) -> str:
     """Return a kind that evidence can be posted as.

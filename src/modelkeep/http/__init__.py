@@ -1,1 +1,1 @@
-"""The edge: decode, authenticate, call the verb, encode. Starlette on Granian."""
+"""The edge: decode, authenticate, call the verb, encode. On uvicorn's protocol, with a short way for API calls."""

@@ -1,4 +1,4 @@
-"""The calls of the API table as an ASGI application: a dictionary look-up, then decode, verb, encode."""
+"""The calls of the API table: a dictionary look-up, then decode, verb, encode."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,17 +18,22 @@ import msgspec
 from modelkeep.api.call import Call
 from modelkeep.api.table import CALLS
 from modelkeep.domain.actors import Actor
-from modelkeep.domain.errors import Invalid, ModelkeepError, TooLarge
+from modelkeep.domain.errors import Invalid, ModelkeepError, TooLarge, Unavailable
 from modelkeep.http.access import access_to
 from modelkeep.http.addresses import Addresses
 from modelkeep.http.decoding import BODY_LIMIT, Decoder
+from modelkeep.http.exchange import Exchange
 from modelkeep.http.measuring import Measures, Tally
-from modelkeep.http.responding import Headers, Receive, Scope
+from modelkeep.http.responding import Receive
 from modelkeep.registry import idempotency
+from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
 from modelkeep.registry.verbs import Verb, resolve
 
 log = logging.getLogger("modelkeep.http")
+
+# Takes the body of an answer and None, or None and what went wrong.
+Done = Callable[[bytes | None, BaseException | None], None]
 
 LONGEST_WAIT = 20
 POLL_SECONDS = 0.25
@@ -43,14 +50,14 @@ class Endpoint:
 
     Attributes:
         tally: counts its answers.
-        is_point: a bounded read whose whole request is its query.
+        is_write: it runs in a batch of writes.
     """
 
     call: Call
     verb: Verb
     decoder: Decoder
     tally: Tally
-    is_point: bool
+    is_write: bool
 
 
 class Routes:
@@ -61,8 +68,8 @@ class Routes:
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Endpoint]]] = []
         for call in calls:
-            is_point = call.method == "GET" and call.cost == "point" and "{" not in call.path
-            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb), is_point)
+            is_write = call.method != "GET" and call.action != "read" and not call.is_detached
+            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb), is_write)
             for prefix in _PREFIXES:
                 self._add(prefix.format(version=call.version) + call.path, call.method, endpoint)
 
@@ -81,6 +88,10 @@ class Routes:
                 methods[method] = endpoint
                 return
         self._patterns.append((re.compile(pattern), {method: endpoint}))
+
+    def whole(self) -> dict[str, dict[str, Endpoint]]:
+        """The endpoints of the paths without fields, by path and method."""
+        return self._exact
 
     def find(self, path: str) -> tuple[dict[str, Endpoint], dict[str, str]]:
         """The endpoints of a path by method, with the fields that stand in the path; none where there is no call."""
@@ -103,6 +114,7 @@ class Api:
         self._loop = asyncio.get_running_loop()
         self.access = access_to(registry)
         self.reads, self.writes = self.access.reads, self.access.writes
+        self._polls: set[asyncio.Task[bytes]] = set()
         self._stopping = False
         self._encode = msgspec.json.Encoder().encode
 
@@ -117,55 +129,66 @@ class Api:
         self._stopping = True
         self.writes.wake()
 
-    def read(self, endpoint: Endpoint, actor: Actor, query: bytes) -> bytes:
-        """The JSON body of a bounded read, made here and now: the caller has seen to it that this thread may wait.
+    def answer(
+        self, endpoint: Endpoint, path_fields: dict[str, str], actor: Actor, exchange: Exchange, body: bytes, done: Done
+    ) -> bytes | None:
+        """The JSON body of a successful answer, when it can be told at once; else None, and `done` is called with it.
 
-        Raises:
-            ModelkeepError: what the verb refused, or what was wrong with the request.
-        """
-        arguments = endpoint.decoder.query(query.decode("ascii", "replace"))
-        return self._body(endpoint.call, endpoint.verb(actor, self._registry, **arguments))
-
-    async def answer(
-        self,
-        endpoint: Endpoint,
-        path_fields: dict[str, str],
-        actor: Actor,
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        receive: Receive,
-    ) -> bytes:
-        """The JSON body of a successful answer.
-
+        Args:
+            body: of the request.
+            done: takes the body of the answer and None, or None and what went wrong.
         Raises:
             ModelkeepError: what the verb refused, or what was wrong with the request.
         """
         call, verb, registry = endpoint.call, endpoint.verb, self._registry
-        query = scope["query_string"].decode("ascii", "replace")
+        query = exchange.scope["query_string"].decode("ascii", "replace")
         if call.method == "GET" and (query or path_fields):
             arguments = endpoint.decoder.query(query, path_fields)
         else:
-            arguments = _arguments(endpoint, path_fields, query, headers, await read_body(headers, receive))
+            arguments = _arguments(endpoint, path_fields, query, exchange.headers, body)
         if call.waits:
-            return await self._wait(endpoint, actor, arguments)
-        if call.action == "read" or call.method == "GET":
+            waiting = self._loop.create_task(self._wait(endpoint, actor, arguments))
+            self._polls.add(waiting)
+            waiting.add_done_callback(self._polls.discard)
+            waiting.add_done_callback(partial(_tell, done))
+        elif call.action == "read" or call.method == "GET":
+            if call.cost == "point" and self.reads.at_once:
+                return self._body(call, verb(actor, registry, **arguments))
             work = lambda: self._body(call, verb(actor, registry, **arguments))  # noqa: E731
-            return await (self.reads.point(work) if call.cost == "point" else self.reads.search(work))
-        if call.is_detached:
-            address = (self._addresses.of_server(scope, headers),) if call.is_addressed else ()
+            self.reads.search(work).add_done_callback(partial(_tell, done))
+        elif call.is_detached:
+            address = (self._addresses.of_server(exchange.scope, exchange.headers),) if call.is_addressed else ()
             work = lambda: self._body(call, verb(actor, registry, **arguments), *address)  # noqa: E731
-            return await self._loop.run_in_executor(self._detached, work)
-        key = headers.get(b"idempotency-key") if call.creates else None
+            self._loop.run_in_executor(self._detached, work).add_done_callback(partial(_tell, done))
+        else:
+            self._write(endpoint, actor, exchange, arguments, done)
+        return None
+
+    def _write(
+        self, endpoint: Endpoint, actor: Actor, exchange: Exchange, arguments: dict[str, Any], done: Done
+    ) -> None:
+        call, verb, registry = endpoint.call, endpoint.verb, self._registry
+        key = exchange.headers.get(b"idempotency-key") if call.creates else None
         if key is None:
             work = lambda: verb(actor, registry, **arguments)  # noqa: E731
-            return self._body(call, await self.writes.submit(actor, work, call.is_long, call.frees))
+            self.writes.add(Job(work, actor, partial(self._written, call, done), call.is_long, call.frees))
+            return
         given, fingerprint = key.decode("latin-1"), _fingerprint(call, arguments)
-        return await self.writes.submit(
-            actor,
-            lambda: idempotency.once(
-                actor, registry, given, fingerprint, lambda: self._body(call, verb(actor, registry, **arguments))
-            ),
+        once = lambda: idempotency.once(  # noqa: E731
+            actor, registry, given, fingerprint, lambda: self._body(call, verb(actor, registry, **arguments))
         )
+        self.writes.add(Job(once, actor, lambda job: done(job.result, job.error)))
+
+    def _written(self, call: Call, done: Done, job: Job) -> None:
+        if job.error is not None:
+            done(None, job.error)
+            return
+        try:
+            body = self._body(call, job.result)
+        except Exception as error:
+            done(None, error)
+        else:
+            done(body, None)
 
     async def _wait(self, endpoint: Endpoint, actor: Actor, arguments: dict[str, Any]) -> bytes:
         """Ask the verb until it returns something or the time asked for is over."""
@@ -183,6 +206,15 @@ class Api:
 
     def _body(self, call: Call, result: Any, *address: str) -> bytes:
         return b"{}" if call.reply is None else self._encode(call.reply(result, *address))
+
+
+def _tell(done: Done, future: asyncio.Future[bytes]) -> None:
+    if future.cancelled():
+        done(None, Unavailable("The server is stopping."))
+    elif (error := future.exception()) is not None:
+        done(None, error)
+    else:
+        done(future.result(), None)
 
 
 def _arguments(
@@ -252,8 +284,3 @@ def _cut_short() -> ModelkeepError:
 
 def _too_large() -> ModelkeepError:
     return TooLarge(f"The request's body is over {BODY_LIMIT:,} bytes. Send it in smaller parts.")
-
-
-def change_headers(actor: Actor) -> Headers:
-    """The header that names the change a call recorded."""
-    return [(b"x-modelkeep-change-id", actor.change_ids[-1].encode())] if actor.change_ids else []

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Any, Protocol
 
 from modelkeep.api.errors import EndpointNotFound, MethodNotAllowed, WorkspacesDisabled
@@ -19,17 +15,19 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, ModelkeepError, Unavailable
 from modelkeep.http import artifacts, identity, probes
 from modelkeep.http.addresses import Addresses
-from modelkeep.http.api import Api, Endpoint, Routes, change_headers
+from modelkeep.http.api import Api, Done, Endpoint, Routes, read_body
+from modelkeep.http.exchange import Exchange, Reply
+from modelkeep.http.forwarding import Answering, Asking
 from modelkeep.http.guard import Guard
-from modelkeep.http.measuring import Measures, Tally
+from modelkeep.http.measuring import Measures
 from modelkeep.http.outages import Outages
-from modelkeep.http.responding import Headers, Receive, Scope, Send, internal_error, send_error, send_json
+from modelkeep.http.responding import Receive, Scope, Send, error_answer, internal_error, send_json
 from modelkeep.registry import opening
 from modelkeep.registry.handle import Registry
 
 log = logging.getLogger("modelkeep.http")
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
+_NO_FIELDS: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +91,12 @@ class App:
         self._routes = Routes(self._measures)
         self._outages = Outages()
         self._logs = edge.access_log != "off"
-        self._ids = count(1)
-        self._id_prefix = os.urandom(5).hex().encode()
+        self._writer: Asking | None = None
+        self._calls = {
+            (prefix + path).encode(): {method.encode(): endpoint for method, endpoint in methods.items()}
+            for path, methods in self._routes.whole().items()
+            for prefix in {"", edge.base_path}
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -124,84 +126,169 @@ class App:
         """Answer the long polls now: the server is about to stop."""
         self._api.stop_waiting()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Every request runs through this, and a point read is over in 40 µs: what it does not need is not called.
-        started = time.perf_counter()
-        headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id")
-        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-            request_id = b"%s%x" % (self._id_prefix, next(self._ids))
-        extra: Headers = [(b"x-request-id", request_id)]
-        begun = actor = None
-        tally = self._others
+    def endpoint(self, method: bytes, path: bytes) -> Endpoint | None:
+        """The call of the API table that a request's line names, without fields in its path; None for all else."""
+        methods = self._calls.get(path)
+        return None if methods is None else methods.get(method)
+
+    def asking(self) -> Asking:
+        """The end of a link to the process that writes, to which calls are passed on from now on."""
+        asking = Asking()
+        if self._reads.at_once:
+            self._writer = asking
+        return asking
+
+    def answering(self) -> Answering:
+        """The end of a link on which another process passes its calls on to this one."""
+        return Answering(self._call_at)
+
+    def _call_at(self, scope: Scope, body: bytes, reply: Reply) -> None:
+        endpoint = self.endpoint(scope["method"].encode(), scope["path"].encode())
+        assert endpoint is not None
+        self.call(endpoint, scope, body, reply)
+
+    def call(self, endpoint: Endpoint, scope: Scope, body: bytes, reply: Reply) -> None:
+        """Answer a whole request to a call of the table: `reply` is called now or later, once, on the loop.
+
+        Every API request runs through this, and a point read is over in 40 µs: what it does not need is not called.
+        """
+        if endpoint.is_write and self._writer is not None and self._writer.is_open:
+            self._writer.ask(scope, body, reply)
+            return
+        exchange = Exchange(scope, endpoint.tally)
+        done = partial(self._called, exchange, reply)
         try:
-            if self._edge.base_path:
-                scope = self._without_base(scope)
-            method, path = scope["method"], scope["path"]
-            if len(headers) < len(scope["headers"]):
-                _check_repeated(scope)
-            self._guard.check(method, path, self._proxies.host(scope, headers), headers.get(b"origin"))
-            methods, fields = self._routes.find(path)
-            endpoint = methods.get(method)
-            if endpoint is not None:
-                tally = endpoint.tally
-                if b"x-mlflow-workspace" in headers:
-                    _check_workspace(headers)
-                actor = await self._actor(headers, request_id)
-                if endpoint.is_point and (query := scope["query_string"]):
-                    body = await self._reads.point(partial(self._api.read, endpoint, actor, query))
-                else:
-                    body = await self._api.answer(endpoint, fields, actor, scope, headers, receive)
-                if actor.change_ids:
-                    extra += change_headers(actor)
-                status = 200
-                await send_json(send, 200, body, extra)
+            self._admit(exchange)
+            _check_workspace(exchange.headers)
+            secret = identity.secret_in(exchange.headers.get(b"authorization"), self._edge.auth)
+            if secret is None:
+                exchange.actor = identity.anonymous(exchange.request_id)
+            elif self._reads.at_once:
+                exchange.actor = identity.identify(self._registry, secret, exchange.request_id)
             else:
-                begun = _Begun(send, extra)
-                tally = await self._other(scope, receive, begun, headers, path, request_id, methods)
-                status = begun.status
-        except ModelkeepError as error:
+                work = partial(identity.identify, self._registry, secret, exchange.request_id)
+                found = self._reads.search(work)
+                found.add_done_callback(lambda found: self._identified(endpoint, exchange, body, done, found))
+                return
+            answer = self._api.answer(endpoint, _NO_FIELDS, exchange.actor, exchange, body, done)
+        except Exception as error:
+            done(None, error)
+        else:
+            if answer is not None:
+                done(answer, None)
+
+    def _identified(
+        self, endpoint: Endpoint, exchange: Exchange, body: bytes, done: Done, found: asyncio.Future[Actor]
+    ) -> None:
+        try:
+            exchange.actor = found.result()
+            answer = self._api.answer(endpoint, _NO_FIELDS, exchange.actor, exchange, body, done)
+        except Exception as error:
+            done(None, error)
+        else:
+            if answer is not None:
+                done(answer, None)
+
+    def _called(self, exchange: Exchange, reply: Reply, body: bytes | None, error: BaseException | None) -> None:
+        if body is not None:
+            status = 200
+            reply(200, body, exchange.answer_headers())
+        else:
+            status, body, headers = error_answer(self._explain(exchange, error), exchange.answer_headers())
+            reply(status, body, headers)
+        self._note(exchange, status)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is not a whole one to a call: a file, a page, a body in chunks, a path with fields."""
+        if self._edge.base_path:
+            scope = self._without_base(scope)
+        exchange = Exchange(scope, self._others)
+        begun = _Begun(send, exchange)
+        try:
+            self._admit(exchange)
+            methods, fields = self._routes.find(scope["path"])
+            endpoint = methods.get(scope["method"])
+            if endpoint is not None:
+                await self._answer_call(endpoint, fields, exchange, receive, begun.send)
+            else:
+                await self._other(exchange, receive, begun.send, methods)
+        except Exception as error:
+            found = self._explain(exchange, error)
+            if not begun.status:  # otherwise it is too late to say anything: the server cuts the connection
+                status, body, headers = error_answer(found, [])
+                await send_json(begun.send, status, body, headers)
+        self._note(exchange, begun.status)
+
+    async def _answer_call(
+        self, endpoint: Endpoint, fields: dict[str, str], exchange: Exchange, receive: Receive, send: Send
+    ) -> None:
+        exchange.tally = endpoint.tally
+        _check_workspace(exchange.headers)
+        actor = await self._identify(exchange)
+        body = b"" if endpoint.call.method == "GET" else await read_body(exchange.headers, receive)
+        later = asyncio.get_running_loop().create_future()
+        answer = self._api.answer(endpoint, fields, actor, exchange, body, partial(_resolve, later))
+        await send_json(send, 200, await later if answer is None else answer)
+
+    def _admit(self, exchange: Exchange) -> None:
+        scope, headers = exchange.scope, exchange.headers
+        if len(headers) < len(scope["headers"]):
+            _check_repeated(scope)
+        self._guard.check(scope["method"], scope["path"], self._proxies.host(scope, headers), headers.get(b"origin"))
+
+    def _explain(self, exchange: Exchange, error: BaseException | None) -> ModelkeepError:
+        """What the caller hears of an error."""
+        if isinstance(error, ModelkeepError):
             if isinstance(error, Unavailable):
                 self._outages.note(error)
-            status = await _refuse(send, begun, error, extra)
-        except Exception:
-            log.exception("a request failed", extra={"request_id": request_id.decode(), "path": scope["path"]})
-            status = await _refuse(send, begun, internal_error(), extra)
-        seconds = time.perf_counter() - started
-        tally.add(status, seconds)
-        if self._logs:
-            self._log(scope, status, seconds, request_id, actor)
+            return error
+        log.error(
+            "a request failed",
+            exc_info=error,
+            extra={"request_id": exchange.request_id.decode(), "path": exchange.scope["path"]},
+        )
+        return internal_error()
 
-    async def _other(
-        self,
-        scope: Scope,
-        receive: Receive,
-        begun: _Begun,
-        headers: dict[bytes, bytes],
-        path: str,
-        request_id: bytes,
-        known: dict[str, Endpoint],
-    ) -> Tally:
+    def _note(self, exchange: Exchange, status: int) -> None:
+        seconds = exchange.seconds()
+        exchange.tally.add(status, seconds)
+        if self._logs:
+            self._log(exchange, status, seconds)
+
+    async def _identify(self, exchange: Exchange) -> Actor:
+        secret = identity.secret_in(exchange.headers.get(b"authorization"), self._edge.auth)
+        if secret is None:
+            exchange.actor = identity.anonymous(exchange.request_id)
+        else:
+            work = partial(identity.identify, self._registry, secret, exchange.request_id)
+            exchange.actor = await self._reads.point(work)
+        return exchange.actor
+
+    async def _other(self, exchange: Exchange, receive: Receive, send: Send, known: dict[str, Endpoint]) -> None:
         """Everything that is not in the API table."""
-        method = scope["method"]
+        scope = exchange.scope
+        method, path = scope["method"], scope["path"]
         open_to_all = self._probes.match(method, path)
         if open_to_all is not None:
-            await open_to_all(begun.send)
-            return self._measures.tally(path)
+            exchange.tally = self._measures.tally(path)
+            await open_to_all(send)
+            return
         receiver = artifacts.match_signed(method, path)
         if receiver is not None:
-            await receiver(self._api.access, scope, receive, begun.send)
-            return self._measures.tally("artifacts")
+            exchange.tally = self._measures.tally("artifacts")
+            await receiver(self._api.access, scope, receive, send)
+            return
         handler = artifacts.match(method, path)
         if handler is not None:
-            _check_workspace(headers)
-            actor = await self._actor(headers, request_id)
-            await handler(self._api.access, actor, scope, receive, begun.send)
-            return self._measures.tally("artifacts")
+            exchange.tally = self._measures.tally("artifacts")
+            _check_workspace(exchange.headers)
+            await handler(self._api.access, await self._identify(exchange), scope, receive, send)
+            return
         page = self._pages.match(method, path)
         if page is not None:
-            await page(await self._actor(headers, request_id), self._proxies.believed(scope, headers), begun.send)
-            return self._measures.tally("pages")
+            exchange.tally = self._measures.tally("pages")
+            await page(await self._identify(exchange), self._proxies.believed(scope, exchange.headers), send)
+            return
         if known:
             allowed = tuple(sorted(known))
             raise MethodNotAllowed(f"{path} does not answer {method}; use {' or '.join(allowed)}.", allowed)
@@ -214,13 +301,8 @@ class App:
             return {**scope, "path": path[len(base) :] or "/", "raw_path": raw[len(base.encode()) :] or b"/"}
         return scope
 
-    async def _actor(self, headers: dict[bytes, bytes], request_id: bytes) -> Actor:
-        authorization = headers.get(b"authorization")
-        if authorization is None and not self._edge.auth:
-            return Actor("anonymous", "admin", False, "http", request_id.decode())
-        return await identity.identify(self._api.access, _text(authorization), self._edge.auth, request_id.decode())
-
-    def _log(self, scope: Scope, status: int, seconds: float, request_id: bytes, actor: Actor | None) -> None:
+    def _log(self, exchange: Exchange, status: int, seconds: float) -> None:
+        scope, actor = exchange.scope, exchange.actor
         if self._edge.access_log == "writes" and scope["method"] in ("GET", "HEAD"):
             return
         log.info(
@@ -230,7 +312,7 @@ class App:
                 "path": scope["path"],
                 "status": status,
                 "milliseconds": round(seconds * 1000, 2),
-                "request_id": request_id.decode(),
+                "request_id": exchange.request_id.decode(),
                 "client": self._proxies.client(scope),
                 "actor": actor.name if actor else None,
                 "change_id": actor.change_ids[-1] if actor and actor.change_ids else None,
@@ -241,33 +323,33 @@ class App:
 class _Begun:
     """A `send` that adds headers to the answer and remembers its status."""
 
-    __slots__ = ("_extra", "raw", "status")
+    __slots__ = ("_exchange", "_send", "status")
 
-    def __init__(self, raw: Send, extra: Headers):
-        self.raw = raw
+    def __init__(self, send: Send, exchange: Exchange):
+        self._send = send
         self.status = 0
-        self._extra = extra
+        self._exchange = exchange
 
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._extra]}
-        await self.raw(message)
+            message = {**message, "headers": [*message.get("headers", ()), *self._exchange.answer_headers()]}
+        await self._send(message)
 
 
-async def _refuse(send: Send, begun: _Begun | None, error: ModelkeepError, extra: Headers) -> int:
-    if begun is not None and begun.status:
-        return begun.status  # too late to say anything: the server cuts the connection
-    return await send_error(send, error, extra)
+def _resolve(future: asyncio.Future[bytes], body: bytes | None, error: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if body is not None:
+        future.set_result(body)
+    else:
+        assert error is not None
+        future.set_exception(error)
 
 
 def _check_repeated(scope: Scope) -> None:
     if sum(name == b"host" for name, _ in scope["headers"]) > 1:
         raise Invalid("The request has more than one Host header.")
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
 
 
 def _check_workspace(headers: dict[bytes, bytes]) -> None:

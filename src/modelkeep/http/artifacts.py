@@ -85,11 +85,11 @@ async def _append(access: Access, actor: Actor, scope: Scope, receive: Receive, 
 
 async def _download(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     path = _path(scope)
-    await _send(access, lambda: artifacts.find(actor, access.registry, path), scope, receive, send)
+    await _send(access, lambda: artifacts.find(actor, access.registry, path), scope, send)
 
 
-async def _send(access: Access, find: Callable[[], Artifact], scope: Scope, receive: Receive, send: Send) -> None:
-    await send_artifact(access, await access.reads.point(find), scope, receive, send)
+async def _send(access: Access, find: Callable[[], Artifact], scope: Scope, send: Send) -> None:
+    await send_artifact(access, await access.reads.point(find), scope, send)
 
 
 def _path(scope: Scope) -> str:
@@ -127,7 +127,7 @@ async def _download_of_run(access: Access, actor: Actor, scope: Scope, receive: 
     query = _query(scope)
     run_id = required(query.get("run_id") or query.get("run_uuid"), "run_id")
     path = required(query.get("path"), "path", 2**20)
-    await _send(access, lambda: artifacts.find_of_run(actor, access.registry, run_id, path), scope, receive, send)
+    await _send(access, lambda: artifacts.find_of_run(actor, access.registry, run_id, path), scope, send)
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -142,18 +142,14 @@ async def _download_of_version(access: Access, actor: Actor, scope: Scope, recei
     name = required(query.get("name"), "name")
     version = required(query.get("version"), "version")
     path = required(query.get("path"), "path", 2**20)
-    await _send(
-        access, lambda: artifacts.find_of_version(actor, access.registry, name, version, path), scope, receive, send
-    )
+    await _send(access, lambda: artifacts.find_of_version(actor, access.registry, name, version, path), scope, send)
 
 
 async def _download_of_logged_model(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:
     found = _OF_LOGGED_MODEL.fullmatch(scope["path"])
     assert found is not None
     model_id, path = found[1], required(_query(scope).get("artifact_file_path"), "artifact_file_path", 2**20)
-    await _send(
-        access, lambda: artifacts.find_of_logged_model(actor, access.registry, model_id, path), scope, receive, send
-    )
+    await _send(access, lambda: artifacts.find_of_logged_model(actor, access.registry, model_id, path), scope, send)
 
 
 async def _upload_to_run(access: Access, actor: Actor, scope: Scope, receive: Receive, send: Send) -> None:

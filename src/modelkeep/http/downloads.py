@@ -1,4 +1,4 @@
-"""Sending a file: whole files are handed to the server's own sender, ranges are read here.
+"""Sending a file, whole or a range of it: what is asked for, and whether the bytes are right.
 
 Of RFC 9110 (HTTP Semantics): one byte range (14.2), If-None-Match (13.1.2), If-Range with the ETag (13.1.5). A Range
 that is malformed or asks for several ranges is ignored, as 14.2 allows.
@@ -25,14 +25,12 @@ from modelkeep.blobs.verifying import SMALL_BYTES, identity
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, NotFound, Unavailable
 from modelkeep.http.access import Access
-from modelkeep.http.responding import Headers, Receive, Scope, Send, send_json
+from modelkeep.http.responding import Headers, Scope, Send, send_json
 from modelkeep.registry import blobs
 from modelkeep.registry.handle import Registry
 
 log = logging.getLogger("modelkeep.http")
 
-# Measured: 64 KiB halves the speed of a range, 1 MiB makes other requests wait four times as long.
-CHUNK_BYTES = 256 * 1024
 # How often a file may be replaced while it is looked at.
 _OPENINGS = 5
 # Only what Python ships with, so that the answer does not depend on the files of the machine.
@@ -42,7 +40,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
-async def send_artifact(access: Access, artifact: Artifact, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_artifact(access: Access, artifact: Artifact, scope: Scope, send: Send) -> None:
     """Answer a GET or HEAD with a file, always as an attachment: opened in a browser it could run as this server's.
 
     Raises:
@@ -67,10 +65,8 @@ async def send_artifact(access: Access, artifact: Artifact, scope: Scope, receiv
         await send({"type": "http.response.start", "status": 206 if span else 200, "headers": headers})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
-        elif span is None and "http.response.pathsend" in (scope.get("extensions") or {}):
-            await send({"type": "http.response.pathsend", "path": str(access.registry.blobs.path(artifact.digest))})
         else:
-            await _send_span(file, start, end, receive, send)
+            await send({"type": "http.response.zerocopysend", "file": file, "offset": start, "count": end - start})
 
 
 async def _open_intact(access: Access, artifact: Artifact, is_sent: bool) -> io.FileIO:
@@ -183,30 +179,3 @@ def _span(request: dict[bytes, bytes], artifact: Artifact) -> tuple[int, int] | 
 async def _refuse_range(artifact: Artifact, send: Send) -> None:
     error = Invalid(f"The range is not inside '{artifact.path}', which has {artifact.size:,} bytes.")
     await send_json(send, 416, errors.encode(error), [(b"content-range", b"bytes */%d" % artifact.size)])
-
-
-async def _send_span(file: io.FileIO, start: int, end: int, receive: Receive, send: Send) -> None:
-    loop = asyncio.get_running_loop()
-    gone = asyncio.ensure_future(_disconnect(receive))
-    try:
-        while True:
-            length = min(CHUNK_BYTES, end - start)
-            chunk = await loop.run_in_executor(None, os.pread, file.fileno(), length, start)
-            if len(chunk) < length:
-                raise OSError(f"the file ends at {start + len(chunk)}, not at {end}")
-            start += length
-            if gone.done():
-                return
-            await send({"type": "http.response.body", "body": chunk, "more_body": start < end})
-            if start >= end:
-                return
-    except OSError as error:
-        # The answer has begun, so the only way to say that it failed is to end it before its announced length.
-        log.error("a download was cut off: %s", error)
-    finally:
-        gone.cancel()
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

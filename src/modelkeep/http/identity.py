@@ -8,29 +8,43 @@ import binascii
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Unauthenticated
 from modelkeep.domain.tokens import PREFIX
-from modelkeep.http.access import Access
 from modelkeep.registry import tokens
+from modelkeep.registry.handle import Registry
 
 
-async def identify(access: Access, authorization: str | None, required: bool, request_id: str) -> Actor:
-    """The actor of a request.
+def secret_in(authorization: bytes | None, required: bool) -> str | None:
+    """The token that a request came with; None for a caller without one, where that is allowed.
 
-    A token is accepted as `Bearer <token>` or as the password of `Basic`, which is how the `mlflow` client sends
+    It is accepted as `Bearer <token>` or as the password of `Basic`, which is how the `mlflow` client sends
     MLFLOW_TRACKING_TOKEN and MLFLOW_TRACKING_PASSWORD. With authentication off other credentials are ignored.
 
     Raises:
-        Unauthenticated: a token is required and missing, or it is unknown or revoked.
+        Unauthenticated: a token is required and missing.
     """
-    secret = _secret(authorization) if authorization else None
+    secret = _secret(authorization.decode("latin-1")) if authorization else None
     if secret is not None and (required or secret.startswith(PREFIX)):
-        token = await access.reads.point(lambda: tokens.identify(access.registry, secret))
-        return Actor(token.user, token.role, True, "http", request_id)
+        return secret
     if required:
         raise Unauthenticated(
             "This registry needs a token. Set MLFLOW_TRACKING_TOKEN to the one that "
             "`modelkeep tokens create` printed, or give it as the password."
         )
-    return Actor("anonymous", "admin", False, "http", request_id)
+    return None
+
+
+def identify(registry: Registry, secret: str, request_id: bytes) -> Actor:
+    """The actor who has a token. It asks the database.
+
+    Raises:
+        Unauthenticated: it is unknown or revoked.
+    """
+    token = tokens.identify(registry, secret)
+    return Actor(token.user, token.role, True, "http", request_id.decode())
+
+
+def anonymous(request_id: bytes) -> Actor:
+    """The actor without a token, where none is needed."""
+    return Actor("anonymous", "admin", False, "http", request_id.decode())
 
 
 def _secret(authorization: str) -> str | None:

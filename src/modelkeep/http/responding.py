@@ -13,7 +13,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-_FIXED: Headers = [
+FIXED_HEADERS: Headers = [
     (b"content-type", b"application/json"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"SAMEORIGIN"),
@@ -22,25 +22,23 @@ _FIXED: Headers = [
 
 async def send_json(send: Send, status: int, body: bytes, extra: Headers | None = None) -> None:
     """Send a whole JSON answer."""
-    headers = [*_FIXED, (b"content-length", b"%d" % len(body))]
+    headers = [*FIXED_HEADERS, (b"content-length", b"%d" % len(body))]
     if extra:
         headers += extra
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_error(send: Send, error: ModelkeepError, extra: Headers | None = None) -> int:
-    """Send an error as JSON and return its status."""
-    status = errors.status_of(error)
-    headers = list(extra or ())
+def error_answer(error: ModelkeepError, extra: Headers) -> tuple[int, bytes, Headers]:
+    """The status, body and further headers that say an error."""
+    headers = list(extra)
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"1"))
     if isinstance(error, errors.MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", b'Basic realm="modelkeep"'))
-    await send_json(send, status, errors.encode(error), headers)
-    return status
+    return errors.status_of(error), errors.encode(error), headers
 
 
 def internal_error() -> ModelkeepError:

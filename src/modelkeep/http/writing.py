@@ -9,8 +9,10 @@ batch runs in the other thread. While one batch commits, the next one gathers.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from modelkeep.domain.actors import Actor
@@ -18,6 +20,8 @@ from modelkeep.http.handing import Hand
 from modelkeep.registry import commits
 from modelkeep.registry.commits import Job
 from modelkeep.registry.handle import Registry
+
+log = logging.getLogger("modelkeep.http")
 
 T = TypeVar("T")
 
@@ -46,12 +50,16 @@ class Writes:
             frees: it deletes, so it is also done when the disk is full.
         """
         future = self._loop.create_future()
-        self._queue.append(Job(work, actor, future, is_long, frees))
+        self.add(Job(work, actor, partial(_resolve, future), is_long, frees))
+        return future
+
+    def add(self, job: Job) -> None:
+        """Queue a job; its `then` is called on the loop when its commit is durable, or has failed."""
+        self._queue.append(job)
         if not self._busy:
             self._busy = True
             # Not at once: the requests that arrived together with this one join its batch.
             self._loop.call_soon(self._begin)
-        return future
 
     async def close(self) -> None:
         """Finish what is queued; only then may the registry be closed."""
@@ -88,12 +96,10 @@ class Writes:
 
     def _finish(self, done: list[Job]) -> None:
         for job in done:
-            if job.waiter.cancelled():  # the client went away; the write stands
-                continue
-            if job.error is None:
-                job.waiter.set_result(job.result)
-            else:
-                job.waiter.set_exception(job.error)
+            try:
+                job.then(job)
+            except Exception:  # whatever it is, the others of the batch have to hear too
+                log.exception("a write could not be answered")
         if self._queue:
             self._loop.call_soon(self._begin)
         else:
@@ -119,3 +125,12 @@ class Writes:
                 self._loop.call_soon_threadsafe(then, result)
 
         self._thread.give(run)
+
+
+def _resolve(future: asyncio.Future[Any], job: Job) -> None:
+    if future.cancelled():  # the client went away; the write stands
+        return
+    if job.error is None:
+        future.set_result(job.result)
+    else:
+        future.set_exception(job.error)

@@ -46,6 +46,7 @@ class Case:
         self._keep = keep
         self._until = until
         self._manifests = {version.number: version.manifest_id}
+        self._latests: dict[int, tuple[Fact, dict[str, float]] | None] = {}
         self._metrics: dict[tuple[int, str], Fact | None] = {}
         self._holders = {} if held is None else {target: self._other(target, held)}
 
@@ -85,7 +86,6 @@ class Case:
         manifest_id = self._manifest(number)
         if manifest_id is None:
             return None
-        # Most rules want what is the newest of all, so that is looked up once for all of them.
         newest = self._newest_with(manifest_id, key)
         if newest is None or _fits(newest, wanted):
             return newest
@@ -101,15 +101,31 @@ class Case:
             until=self._until,
         )
 
+    def _latest(self, manifest_id: int) -> tuple[Fact, dict[str, float]] | None:
+        """The newest evidence of all, which is what most rules want: it is looked up once for all of them."""
+        if self._until is not None:
+            return None
+        if manifest_id not in self._latests:
+            self._latests[manifest_id] = evidence_rows.latest(self._tx, manifest_id)
+        return self._latests[manifest_id]
+
     def _newest_with(self, manifest_id: int, key: str) -> Fact | None:
         if (manifest_id, key) not in self._metrics:
-            self._metrics[manifest_id, key] = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
+            latest = self._latest(manifest_id)
+            if latest is not None and key in latest[1]:
+                found: Fact | None = latest[0].with_value(latest[1][key])
+            else:
+                found = evidence_rows.newest_with(self._tx, manifest_id, key, until=self._until)
+            self._metrics[manifest_id, key] = found
         return self._metrics[manifest_id, key]
 
     def evidence(self, wanted: Wanted) -> Fact | None:
         manifest_id = self._manifest(self.number)
         if manifest_id is None:
             return None
+        latest = self._latest(manifest_id)
+        if latest is not None and _fits(latest[0], wanted):
+            return latest[0]
         any_dataset = wanted.dataset_digest == ANY_DATASET
         return evidence_rows.newest(
             self._tx,
@@ -145,7 +161,10 @@ def _fits(fact: Fact, wanted: Wanted) -> bool:
     return (
         wanted.kind in (None, fact.kind)
         and wanted.dataset in (None, fact.dataset_name)
-        and wanted.dataset_digest in (None, fact.dataset_digest)
+        and (
+            wanted.dataset_digest in (None, fact.dataset_digest)
+            or (wanted.dataset_digest == ANY_DATASET and fact.dataset_digest is not None)
+        )
         and (wanted.since is None or fact.creation_timestamp >= wanted.since)
         and (wanted.producers is None or (fact.source == API and fact.verified and fact.producer in wanted.producers))
     )

@@ -30,9 +30,13 @@ MOST_SECONDS_AWAY = 0.05
 MOST_REPEATS = 3
 
 
+def _nothing(job: Job) -> None:
+    """Nobody waits."""
+
+
 @dataclass(slots=True)
 class Job:
-    """Work for a batch, and how it ended: `error` is None when it succeeded. `waiter` is the caller's own.
+    """Work for a batch, and how it ended: `error` is None when it succeeded. `then` is for whoever queues it.
 
     The work may be done twice, and must have no other effect than on the database and on `actor`. A job with `is_long`
     may take longer than an event loop can spare; one with `frees` deletes, and may use the space kept back for that.
@@ -40,7 +44,7 @@ class Job:
 
     work: Callable[[], Any]
     actor: Actor | None = None
-    waiter: Any = None
+    then: Callable[[Job], None] = _nothing
     is_long: bool = False
     frees: bool = False
     result: Any = None

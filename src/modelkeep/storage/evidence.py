@@ -33,6 +33,12 @@ _NEWEST_WITH = f"""
 """
 # By place, as most rules about a metric ask.
 _NEWEST = _NEWEST_WITH.format("").replace(":manifest_id", "?").replace(":key", "?")
+# A megabyte of values is not decoded for the one that a rule asks for.
+SMALL_CONTENT = 4096
+_LATEST = f"""
+    SELECT {_FACT}, NULL, CASE WHEN length(e.content) <= {SMALL_CONTENT} THEN e.content END
+    FROM evidence e WHERE e.manifest_id = ? ORDER BY e.id DESC LIMIT 1
+"""
 # What a run's metrics were measured on is not recorded with them, so it is taken to be what the run read to measure.
 _OF_RUN = """
     SELECT measured.key, measured.value, NULL FROM (
@@ -165,6 +171,14 @@ def _from_row(row: Row) -> Evidence:
 
 def _truth(value: int | None) -> bool | None:
     return None if value is None else bool(value)
+
+
+def latest(tx: Transaction, manifest_id: int) -> tuple[Fact, dict[str, float]] | None:
+    """The newest evidence of all about a manifest, and its values; none of them when there are very many."""
+    row = tx.one(_LATEST, (manifest_id,))
+    if row is None:
+        return None
+    return _fact(row[:10]), {} if row[10] is None else msgspec.json.decode(row[10])["values"]
 
 
 def newest_with(
