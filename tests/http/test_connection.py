@@ -93,6 +93,25 @@ def test_requests_sent_at_once_are_answered_in_their_order(server: RunningServer
     assert len({reply.headers["x-request-id"] for reply in found}) == len(found)
 
 
+def test_thousands_of_requests_behind_a_slow_one_are_answered(server: RunningServer) -> None:
+    asked = [post(CREATE, {"name": "first of many"})]
+    asked += [get(f"{API}/registered-models/get?name=first%20of%20many")] * 3_000
+
+    found = replies(send_raw(server, b"".join(asked)))
+
+    assert [reply.status for reply in found] == [200] * 3_001
+
+
+@pytest.mark.parametrize("path", ["/health", f"{API}/registered-models/get?name=nobody"])
+def test_an_offer_to_speak_something_else_is_ignored(server: RunningServer, path: str) -> None:
+    offer = get(path, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    with dial(server) as connection:
+        for _ in range(2):
+            connection.sendall(offer)
+            (reply,) = replies(connection.recv(10_000))
+            assert reply.status in (200, 404)
+
+
 def test_a_request_may_come_in_single_bytes(server: RunningServer) -> None:
     with dial(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

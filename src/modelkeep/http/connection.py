@@ -142,6 +142,8 @@ class Connection(HttpToolsProtocol):
         self._length = 0  # of the body: -1 for one that is not announced, or waits to be asked for
         self._refusal: ModelkeepError | None = None
         self._is_held = False
+        self._is_going_on = False
+        self._has_answered = False
         self._is_over = False
 
     # What the transport calls
@@ -296,12 +298,20 @@ class Connection(HttpToolsProtocol):
         self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        if self.flow.write_paused and not self.transport.is_closing():
-            # The client does not read its answers, so no more of its requests are.
-            self._is_held = True
-            self.flow.pause_reading()
+        """Go on with the next request that is here already."""
+        self._has_answered = True
+        if self._is_going_on:  # it is answered at once: below, not deeper and deeper
             return
-        super().on_response_complete()
+        self._is_going_on = True
+        while self._has_answered:
+            self._has_answered = False
+            if self.flow.write_paused and not self.transport.is_closing():
+                # The client does not read its answers, so no more of its requests are.
+                self._is_held = True
+                self.flow.pause_reading()
+            else:
+                super().on_response_complete()
+        self._is_going_on = False
 
     def _date(self) -> bytes:
         headers = self.server_state.default_headers

@@ -37,6 +37,9 @@ CONNECTION, CALLER, WRITER = b"c", b"l", b"w"
 # A process that ends sooner than this would only end again.
 YOUNG_SECONDS = 10.0
 ACCEPT_AT_MOST = 64
+# How long a connection is kept for when every process is busy starting.
+PATIENCE_SECONDS = 5.0
+POLL_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -117,11 +120,14 @@ class Processes:
                 self._hand(connection)
 
     def _hand(self, connection: socket.socket) -> None:
-        for _ in self._running:
-            self._turn = (self._turn + 1) % len(self._running)
-            with suppress(OSError):  # it has ended, or has not taken the last ones yet
-                socket.send_fds(self._running[self._turn].control, [CONNECTION], [connection.fileno()])
-                return
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for _ in self._running:
+                self._turn = (self._turn + 1) % len(self._running)
+                with suppress(OSError):  # it has ended, or has not taken the last ones yet
+                    socket.send_fds(self._running[self._turn].control, [CONNECTION], [connection.fileno()])
+                    return
+            time.sleep(POLL_SECONDS)
 
     def _replace(self, place: int) -> None:
         served = self._running[place]
