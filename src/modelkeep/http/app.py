@@ -192,10 +192,10 @@ class App:
     def _called(self, exchange: Exchange, reply: Reply, body: bytes | None, error: BaseException | None) -> None:
         if body is not None:
             status = 200
-            reply(200, body, exchange.answer_headers())
+            reply(200, body, exchange.answer_headers(200))
         else:
-            status, body, headers = error_answer(self._explain(exchange, error), exchange.answer_headers())
-            reply(status, body, headers)
+            status, body, headers = error_answer(self._explain(exchange, error))
+            reply(status, body, headers + exchange.answer_headers(status))
         self._note(exchange, status)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -215,7 +215,7 @@ class App:
         except Exception as error:
             found = self._explain(exchange, error)
             if not begun.status:  # otherwise it is too late to say anything: the server cuts the connection
-                status, body, headers = error_answer(found, [])
+                status, body, headers = error_answer(found)
                 await send_json(begun.send, status, body, headers)
         self._note(exchange, begun.status)
 
@@ -333,7 +333,7 @@ class _Begun:
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._exchange.answer_headers()]}
+            message = {**message, "headers": [*message.get("headers", ()), *self._exchange.answer_headers(self.status)]}
         await self._send(message)
 
 

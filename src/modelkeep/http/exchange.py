@@ -44,10 +44,10 @@ class Exchange:
         self.tally = tally
         self.actor: Actor | None = None
 
-    def answer_headers(self) -> Headers:
-        """The headers that name the request and the change it made."""
+    def answer_headers(self, status: int) -> Headers:
+        """The headers that name the request and the change it made; what a refused call began to change was undone."""
         headers: Headers = [(b"x-request-id", self.request_id)]
-        if self.actor is not None and self.actor.change_ids:
+        if status == 200 and self.actor is not None and self.actor.change_ids:
             headers.append((b"x-modelkeep-change-id", self.actor.change_ids[-1].encode()))
         return headers
 

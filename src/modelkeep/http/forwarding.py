@@ -57,15 +57,23 @@ class _Link(asyncio.Protocol):
         self._encode = msgspec.msgpack.Encoder().encode
         self._take = take
         self._received = bytearray()
+        self._unsent: list[bytes] = []
         self._transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def send(self, message: Any) -> None:
+        """Send a message, with those that follow it before the loop looks at its sockets again."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
         frame = self._encode(message)
+        self._unsent += (_SIZE.pack(len(frame)), frame)
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
         if not self._transport.is_closing():
-            self._transport.write(_SIZE.pack(len(frame)) + frame)
+            self._transport.write(b"".join(unsent))
 
     def data_received(self, data: bytes) -> None:
         received = self._received
@@ -145,7 +153,7 @@ class Asking(_Link):
             "The process that writes ended before it answered. The change may have been made: look before you repeat it."
         )
         for reply in waiting.values():
-            status, body, headers = error_answer(gone, [])
+            status, body, headers = error_answer(gone)
             reply(status, body, headers)
 
     def _answer(self, answered: Answered) -> None:

@@ -29,9 +29,9 @@ async def send_json(send: Send, status: int, body: bytes, extra: Headers | None 
     await send({"type": "http.response.body", "body": body})
 
 
-def error_answer(error: ModelkeepError, extra: Headers) -> tuple[int, bytes, Headers]:
+def error_answer(error: ModelkeepError) -> tuple[int, bytes, Headers]:
     """The status, body and further headers that say an error."""
-    headers = list(extra)
+    headers: Headers = []
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"1"))
     if isinstance(error, errors.MethodNotAllowed):
