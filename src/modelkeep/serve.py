@@ -9,13 +9,16 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from modelkeep import logs
 from modelkeep.config import Settings, server_of
 from modelkeep.domain.errors import Invalid
 from modelkeep.http.processes import Processes
 from modelkeep.registry import opening
+
+if TYPE_CHECKING:
+    from modelkeep.http.app import App
 
 log = logging.getLogger("modelkeep.serve")
 
@@ -34,40 +37,45 @@ def serve(settings: Settings) -> None:
         Invalid: the port is taken, or the data folder or the database cannot be used.
         Unavailable: the database does not answer, or a process of the server ended soon after its start.
     """
+    # Only a server needs these, and all of them: processes that are forked below share what is imported here.
+    import modelkeep.ui.pages
+    import modelkeep.worker.chores  # noqa: F401
+    from modelkeep.http import server
+
     logs.configure(settings.log_level, settings.log_format)
-    check_port(settings.host, settings.port)
+    listener = _bind(settings.host.strip("[]"), settings.port)
     opening.prepare(Path(settings.data), read_only=settings.read_only, database=settings.database or None)
-    listener = _listen(settings.host.strip("[]"), settings.port)
-    threading.Thread(target=_announce, args=(settings,), daemon=True).start()
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:  # somebody took it since
+        raise _taken(settings.host, settings.port, error) from None
+    announcing = threading.Thread(target=_announce, args=(settings,), daemon=True)
     if settings.processes == 1:
-        from modelkeep.http import server
-
+        announcing.start()
         server.run(build_app(settings), STOP_SECONDS, listener=listener)
-    else:
-        Processes(settings.processes, _serve_in_process, (settings,), STOP_SECONDS + MORE_SECONDS).run(listener)
+        return
+    processes = Processes(settings.processes, listener, _serve_in_process, (settings,), STOP_SECONDS + MORE_SECONDS)
+    processes.start()
+    announcing.start()
+    processes.run()
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise Invalid when the address is taken; the server itself would share it with whoever listens there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            raise Invalid(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
-            ) from None
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket for the address, on which nobody listens yet. Raises Invalid when the address cannot be had."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise _taken(host, port, error) from None
+    return bound
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, for this process or those it starts."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    return listener
+def _taken(host: str, port: int, error: OSError) -> Invalid:
+    return Invalid(
+        f"Cannot listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
+    )
 
 
 def _announce(settings: Settings) -> None:
@@ -91,8 +99,8 @@ def _announce(settings: Settings) -> None:
     print(f"Modelkeep is ready at {url} ({place}, {mode}).", flush=True)
 
 
-def build_app(settings: Settings) -> Any:
-    """The ASGI application, made in the process that serves it."""
+def build_app(settings: Settings) -> App:
+    """The application, made in the process that serves it."""
     from modelkeep.http.app import App, Edge
     from modelkeep.ui.pages import Pages
     from modelkeep.worker import chores

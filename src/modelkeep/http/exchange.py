@@ -16,8 +16,18 @@ from modelkeep.http.responding import Headers, Scope
 Reply = Callable[[int, bytes, Headers], None]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
-_PREFIX = os.urandom(5).hex().encode()
+_prefix = b""
 _numbers = count(1)
+
+
+def _begin_ids() -> None:
+    """Request ids that no other process gives, not even one that was forked from this."""
+    global _prefix
+    _prefix = os.urandom(5).hex().encode()
+
+
+_begin_ids()
+os.register_at_fork(after_in_child=_begin_ids)
 
 
 class Exchange:
@@ -39,7 +49,7 @@ class Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = self.headers.get(b"x-request-id")
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-            request_id = b"%s%x" % (_PREFIX, next(_numbers))
+            request_id = b"%s%x" % (_prefix, next(_numbers))
         self.request_id = request_id
         self.tally = tally
         self.actor: Actor | None = None

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from modelkeep.domain.errors import Unavailable
@@ -37,6 +37,7 @@ CONNECTION, CALLER, WRITER = b"c", b"l", b"w"
 # A process that ends sooner than this would only end again.
 YOUNG_SECONDS = 10.0
 ACCEPT_AT_MOST = 64
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # How long a connection is kept for when every process is busy starting.
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.01
@@ -44,7 +45,7 @@ POLL_SECONDS = 0.01
 
 @dataclass(slots=True)
 class _Served:
-    process: SpawnProcess
+    process: BaseProcess
     control: socket.socket
     started: float
 
@@ -54,21 +55,39 @@ class Processes:
 
     Args:
         count: how many.
+        listener: where clients connect.
         work: a function of a module, called in each process with a socket, on which it gets what the parent hands it, and
             `arguments`; it ends on SIGTERM.
         stop_seconds: after this long, processes that have not stopped are killed.
     """
 
-    def __init__(self, count: int, work: Callable[..., None], arguments: tuple[Any, ...], stop_seconds: float):
+    def __init__(
+        self,
+        count: int,
+        listener: socket.socket,
+        work: Callable[..., None],
+        arguments: tuple[Any, ...],
+        stop_seconds: float,
+    ):
         self._count = count
+        self._listener = listener
         self._work = work
         self._arguments = arguments
         self._stop_seconds = stop_seconds
-        self._context = multiprocessing.get_context("spawn")
+        # A forked process has everything imported: two are ready as soon as one, and share that memory.
+        self._context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         self._running: list[_Served] = []
         self._turn = 0
 
-    def run(self, listener: socket.socket) -> None:
+    def start(self) -> None:
+        """Start them. This process has no other thread yet, because a copy of it would have none of them."""
+        self._listener.setblocking(False)
+        for _ in range(self._count):
+            self._running.append(self._start())
+        for place in range(1, self._count):
+            self._link(place)
+
+    def run(self) -> None:
         """Serve until SIGTERM or SIGINT. A process that ends by itself is replaced.
 
         Raises:
@@ -78,28 +97,32 @@ class Processes:
         bell, ringer = socket.socketpair()  # so that a signal ends the waiting below
         ringer.setblocking(False)
         signal.set_wakeup_fd(ringer.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             signal.signal(number, lambda number, _: asked.append(number))
-        listener.setblocking(False)
         try:
-            self._running = [self._start() for _ in range(self._count)]
-            for place in range(1, self._count):
-                self._link(place)
             while not asked:
-                ready = wait([bell, listener, *(served.process.sentinel for served in self._running)])
-                if listener in ready:
-                    self._accept(listener)
+                ready = wait([bell, self._listener, *(served.process.sentinel for served in self._running)])
+                if self._listener in ready:
+                    self._accept()
                 for place, served in enumerate(self._running):
                     if served.process.sentinel in ready and not asked:
                         self._replace(place)
         finally:
-            listener.close()
+            self._listener.close()
             self._stop()
 
     def _start(self) -> _Served:
         ours, theirs = socket.socketpair()
-        process = self._context.Process(target=_begin, args=(os.getpid(), theirs, self._work, self._arguments))
+        foreign: list[socket.socket] = []
+        if self._context.get_start_method() == "fork":
+            # What the process would keep open: the port, and the parent's ends.
+            foreign = [self._listener, ours, *(served.control for served in self._running)]
+        arguments = (os.getpid(), theirs, foreign, self._work, self._arguments)
+        process = self._context.Process(target=_begin, args=arguments)
+        # Its first moment has the parent's handlers, which would swallow a signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         theirs.close()
         ours.setblocking(False)
         return _Served(process, ours, time.monotonic())
@@ -110,10 +133,10 @@ class Processes:
             socket.send_fds(self._running[0].control, [CALLER], [writes.fileno()])
             socket.send_fds(self._running[place].control, [WRITER], [asks.fileno()])
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self) -> None:
         for _ in range(ACCEPT_AT_MOST):
             try:
-                connection, _ = listener.accept()
+                connection, _ = self._listener.accept()
             except OSError:
                 return
             with connection:
@@ -154,9 +177,20 @@ class Processes:
                     served.process.join()
 
 
-def _begin(parent: int, control: socket.socket, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _begin(
+    parent: int,
+    control: socket.socket,
+    foreign: list[socket.socket],
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Ctrl-C reaches the whole group; the parent says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    for each in foreign:
+        each.close()
     if sys.platform == "linux":
         # A process whose parent was killed would go on serving beside the next server.
         _PR_SET_PDEATHSIG = 1
