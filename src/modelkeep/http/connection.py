@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -31,6 +32,8 @@ KEEP_ALIVE_SECONDS = 120
 HEAD_LIMIT = 64 * 1024
 # What is longer is read by the application, which may refuse it unread.
 BODY_LIMIT = 1024 * 1024
+# Of a body that is streamed, what is kept here before the client has to wait.
+UNREAD_BYTES = 64 * 1024
 
 _FIXED = b"".join(b"%b: %b\r\n" % header for header in FIXED_HEADERS)
 _HEADS = {status: line + _FIXED for status, line in STATUS_LINE.items()}
@@ -81,11 +84,29 @@ class _Cycle(RequestResponseCycle):
     def __init__(self, connection: Connection, **options: Any):
         super().__init__(transport=connection.transport, flow=connection.flow, **options)
         self._connection = connection
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+
+    def take(self, chunk: bytes) -> None:
+        """Keep a piece of the body until it is asked for; uvicorn's own way copies every byte twice more."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > UNREAD_BYTES:
+            self.flow.pause_reading()
+        self.message_event.set()
 
     async def receive(self) -> Any:
-        if self.is_cut and not self.body:
+        if self._chunks:
+            chunk = self._chunks.popleft()
+            self._size -= len(chunk)
+            if not self._chunks and self.more_body:
+                self.flow.resume_reading()
+                self.message_event.clear()
+            return {"type": "http.request", "body": chunk, "more_body": self.more_body or bool(self._chunks)}
+        if self.is_cut:
             return {"type": "http.disconnect"}
-        return await super().receive()
+        message = await super().receive()
+        return await self.receive() if self._chunks else message
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.zerocopysend":
@@ -254,10 +275,12 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         call = self.cycle
-        if not isinstance(call, Call):
-            super().on_body(body)
-        elif not call.response_complete:
+        if call.response_complete:
+            return
+        if isinstance(call, Call):
             call.body = call.body + body if call.body else body
+        else:
+            call.take(body)  # type: ignore[attr-defined]
 
     def on_message_complete(self) -> None:
         self._is_in_head = True

@@ -10,13 +10,15 @@ import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
+from modelkeep.http.priority import yield_to_calls
+
 # Enough to keep the cores and one slow disk busy.
 THREADS = 4
 # After this many bytes another download has its turn.
 TURN_BYTES = 8 * 1024 * 1024
 FLUSH_POLL_SECONDS = 0.002
 
-_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="modelkeep-sender")
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="modelkeep-sender", initializer=yield_to_calls)
 
 
 async def send_file(transport: asyncio.Transport, file: int, start: int, count: int) -> bool:

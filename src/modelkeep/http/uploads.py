@@ -18,6 +18,7 @@ from modelkeep.domain.actors import Actor
 from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, Unavailable
 from modelkeep.http.access import Access
+from modelkeep.http.priority import yield_to_calls
 from modelkeep.http.responding import Receive
 from modelkeep.registry import artifacts
 
@@ -177,6 +178,7 @@ class UploadThread:
         return self._stopped
 
     def _work(self) -> None:
+        yield_to_calls()
         upload = None
         try:
             upload = self.upload = self._begin()
