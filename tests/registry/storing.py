@@ -41,10 +41,6 @@ def pin(registry: Registry, model_id: int | None, number: int, files: dict[str, 
                 "INSERT INTO manifest_files (manifest_id, path, digest, size) VALUES (:id, :path, :digest, :size)",
                 {"id": row[0], "path": path, "digest": digest_of(content), "size": len(content)},
             )
-            tx.run(
-                "UPDATE blobs SET pinned_by = coalesce(pinned_by, :id) WHERE digest = :digest",
-                {"id": row[0], "digest": digest_of(content)},
-            )
         if model_id is not None:
             tx.run(
                 "UPDATE versions SET manifest_id = :id WHERE model_id = :model AND number = :number",

@@ -155,7 +155,6 @@ def test_a_file_of_a_pinned_version_is_in_the_backup_though_no_path_points_at_it
             "INSERT INTO manifest_files VALUES (1, 'f', :digest, :size)",
             {"digest": DIGESTS["files/0"], "size": len(CONTENTS["files/0"])},
         )
-        tx.run("UPDATE blobs SET pinned_by = 1 WHERE digest = :digest", {"digest": DIGESTS["files/0"]})
     artifacts.delete(actor, filled, "files/0")
 
     _, copy = backups.make(actor, filled.folder, folder)

@@ -115,6 +115,37 @@ def test_a_collection_goes_on_past_one_batch(actor: Actor, registry: Registry, c
     assert blobs.collect(actor, registry, 0).blobs == 150
 
 
+def test_a_collection_goes_on_past_one_round(
+    actor: Actor, registry: Registry, clock: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "_READ_BATCH", 2)
+    monkeypatch.setattr(blobs, "_UNUSED_AT_ONCE", 3)
+    monkeypatch.setattr(blobs, "_DUE_AT_ONCE", 4)
+    contents = {f"{number}": b"%d" % number for number in range(30)}
+    for path, content in contents.items():
+        store(registry, f"a/{path}", content)
+    artifacts.delete(WRITER, registry, "a")
+    blobs.collect(actor, registry)
+    # Condemned already, as nothing that a manifest holds should be.
+    pinned = {path: content for path, content in contents.items() if int(path) % 3 == 0}
+    pin(registry, None, 0, pinned)
+
+    assert blobs.collect(actor, registry, 0).blobs == 20
+    assert stored_digests(registry) == {digest_of(content) for content in pinned.values()}
+    assert set(all_rows(registry, "SELECT condemned_timestamp FROM blobs")) == {(None,)}
+
+
+def test_a_missing_file_that_only_a_manifest_holds_is_quarantined(actor: Actor, registry: Registry) -> None:
+    digest = store(registry, "a", b"hello")
+    pin(registry, None, 0, {"a": b"hello"})
+    artifacts.delete(WRITER, registry, "a")
+    registry.blobs.path(digest).unlink()
+
+    blobs.quarantine(actor, registry, digest, "its file is missing")
+
+    assert blobs.is_quarantined(actor, registry, digest)
+
+
 def test_a_collection_can_be_stopped(actor: Actor, registry: Registry) -> None:
     store(registry, "a", b"hello")
     artifacts.delete(WRITER, registry, "a")

@@ -92,13 +92,6 @@ class Collection(RuleBasedStateMachine):
             manifest = self.manifests.pop()
             with self.registry.database.write() as tx:
                 tx.run("DELETE FROM manifest_files WHERE manifest_id = :id", {"id": manifest})
-                tx.run(
-                    """
-                    UPDATE blobs SET pinned_by = (SELECT min(manifest_id) FROM manifest_files f WHERE f.digest = blobs.digest)
-                    WHERE pinned_by = :id
-                    """,
-                    {"id": manifest},
-                )
 
     @rule(hours=st.sampled_from([-30, -1, 0, 1, 25, 1000]))
     def jump(self, hours: int) -> None:

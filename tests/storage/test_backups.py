@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from modelkeep.registry import opening
-from modelkeep.storage import backups
+from modelkeep.storage import backups, schema
 
 
 @pytest.fixture
@@ -86,3 +86,31 @@ def test_a_copy_is_taken_without_changing_the_wal_of_the_source(database, tmp_pa
     backups.take(database.path, tmp_path / "copy.db")
 
     assert (wal.read_bytes(), database.path.read_bytes()) == before
+
+
+@pytest.mark.parametrize("number", [number for number, _ in schema.migrations()])
+def test_what_rows_of_any_schema_refer_to_is_found(tmp_path, number):
+    copy = tmp_path / "copy.db"
+    connection = apsw.Connection(str(copy))
+    for step, script in schema.migrations():
+        if step <= number:
+            connection.execute(script)
+    for digest in ("pathed", "pinned", "unused"):
+        connection.execute("INSERT INTO blobs (digest, size, creation_timestamp) VALUES (?, 5, 1)", (digest,))
+    connection.execute("INSERT INTO artifacts VALUES ('p', 'pathed', 5, 1)")
+    expected = ["pathed"]
+    if number >= 3:
+        expected.append("pinned")
+        connection.execute("INSERT INTO manifests VALUES (1, 'd', 1, 5, 1)")
+        connection.execute("INSERT INTO manifest_files VALUES (1, 'f', 'pinned', 5)")
+    if 5 <= number <= 11:
+        connection.execute("UPDATE blobs SET pinned_by = 1 WHERE digest = 'pinned'")
+    connection.close()
+
+    assert backups.count_files(copy) == (len(expected), 5 * len(expected))
+    assert list(backups.files(copy)) == [(digest, 5) for digest in expected]
+    backups.settle(copy, [])
+
+    connection = apsw.Connection(str(copy))
+    assert connection.execute("SELECT digest FROM blobs ORDER BY 1").fetchall() == [(digest,) for digest in expected]
+    connection.close()

@@ -73,10 +73,13 @@ def test_points_of_metrics_survive_being_given_a_series(older):
     opening.close(registry)
 
 
-def test_files_of_pinned_versions_stay_in_use(older):
+# Since schema 5 a blob said which manifest was the first to hold it, until schema 12.
+@pytest.mark.parametrize(("number", "pinned_by"), [(4, []), (11, [[1], [2], [None]])])
+def test_files_of_pinned_versions_stay_in_use(older, number, pinned_by):
     blobs_before = [(digest * 64, 1, 1, None, 7, None) for digest in "abc"]
+    blobs_before = [(*row, *by) for row, by in zip(blobs_before, pinned_by or [[]] * 3, strict=True)]
     folder = older(
-        4,
+        number,
         [
             ("experiments", (0, "Default", "mlflow-artifacts:/0", "active", 1, 1)),
             *(("blobs", row) for row in blobs_before),
@@ -93,11 +96,33 @@ def test_files_of_pinned_versions_stay_in_use(older):
     registry = opening.open_registry(folder)
     blobs.collect(ACTOR, registry, grace_milliseconds=0)
     with registry.database.read() as tx:
-        kept = tx.all("SELECT digest, pinned_by FROM blobs ORDER BY digest", {})
+        kept = tx.all("SELECT * FROM blobs ORDER BY digest", {})
         files = tx.all("SELECT manifest_id, path, digest, size FROM manifest_files ORDER BY 1, 2", {})
-    assert kept == [("a" * 64, 1), ("b" * 64, 2)]
+    assert kept == [("a" * 64, 1, 1, None, None, None), ("b" * 64, 1, 1, None, None, None)]
     assert files == [(1, "x", "a" * 64, 1), (2, "x", "a" * 64, 1), (2, "y", "b" * 64, 1)]
     opening.close(registry)
+
+
+def test_files_of_pinned_versions_stay_in_use_on_postgresql(empty_database, tmp_path):
+    location = (tmp_path / "data" / "blobs").as_uri()
+    postgres_schema.migrate(empty_database, location, [step for step in postgres_schema.migrations() if step[0] <= 11])
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(
+            "INSERT INTO blobs (digest, size, creation_timestamp, condemned_timestamp, pinned_by) "
+            "VALUES (%s, 1, 1, 7, 1), (%s, 1, 1, 7, NULL)",
+            ["a" * 64, "b" * 64],
+        )
+        connection.execute("INSERT INTO manifests (digest, files, size, creation_timestamp) VALUES ('d', 1, 1, 1)")
+        connection.execute("INSERT INTO manifest_files VALUES (1, 'x', %s, 1)", ["a" * 64])
+
+    opening.prepare(tmp_path / "data", database=empty_database)
+
+    registry = opening.open_registry(tmp_path / "data", database=empty_database)
+    blobs.collect(ACTOR, registry, grace_milliseconds=0)
+    with registry.database.read() as tx:
+        kept = tx.all("SELECT * FROM blobs", {})
+    opening.close(registry)
+    assert kept == [("a" * 64, 1, 1, None, None, None)]
 
 
 def test_a_folder_that_is_upgraded_has_the_schema_of_a_new_one(older, tmp_path):

@@ -6,7 +6,18 @@ import pytest
 
 from modelkeep.domain.searching import ATTRIBUTE, DATASET, INTEGER, NUMBER, VOCABULARIES
 from modelkeep.registry import searching
-from modelkeep.storage import events, evidence, experiments, leads, logged_models, metrics, models, runs, versions
+from modelkeep.storage import (
+    events,
+    evidence,
+    experiments,
+    leads,
+    logged_models,
+    manifests,
+    metrics,
+    models,
+    runs,
+    versions,
+)
 from modelkeep.storage.sqlite import Transaction
 
 ROWS = {
@@ -162,6 +173,15 @@ def test_single_rows_and_histories_are_found_by_their_keys(sqlite_libraries):
     experiments.find_by_name(tx, "a")
     logged_models.find_of_run(tx, "r01", "a")
     assert tx.walks() == []
+
+
+def test_the_next_manifests_are_read_by_their_ids(sqlite_libraries):
+    tx = Recording(sqlite_libraries(1).connection)
+    manifests.digests_above(tx, 1, 10)
+
+    [(_, steps)] = tx.plans
+    assert steps[0] == "SEARCH manifest_files USING PRIMARY KEY (manifest_id>? AND manifest_id<?)"
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
 
 
 def test_what_a_rule_asks_of_evidence_is_found_in_an_index(sqlite_libraries):

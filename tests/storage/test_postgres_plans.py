@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modelkeep.registry import opening, searching
-from modelkeep.storage import evidence, runs, versions
+from modelkeep.storage import evidence, manifests, runs, versions
 from modelkeep.storage.connections import Session
 from tests.storage.test_plans import ROWS, SCOPES, SELECTIVE
 
@@ -56,6 +56,13 @@ def test_the_newest_of_each_stage_are_read_from_an_index(session):
     versions.latest(tx, [1, 2])
     assert tx.scans() == []
     assert any("versions_by_stage" in line for plan in tx.plans for line in plan)
+
+
+def test_the_next_manifests_are_read_by_their_ids(session):
+    tx = Recording(session)
+    manifests.digests_above(tx, 1, 10)
+    assert tx.scans() == []
+    assert all("Sort" not in line for plan in tx.plans for line in plan)
 
 
 def test_a_table_read_as_a_whole_is_seen(session):

@@ -29,13 +29,11 @@ class Found:
 
     Attributes:
         files: in the order of their paths; at least one.
-        unpinned: the digests among theirs that no manifest holds yet.
         damaged: the path of the first one whose bytes are damaged, if one's are.
         is_file: the source is the one file, and not the folder it lies in.
     """
 
     files: list[ManifestFile]
-    unpinned: list[str]
     damaged: str | None
     is_file: bool
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from modelkeep.blobs.hashing import Pace, forget_cached
@@ -14,6 +14,7 @@ from modelkeep.domain.blobs import Blob, Collected, Usage
 from modelkeep.domain.errors import Gone, Invalid, NotFound
 from modelkeep.registry.changes import Change
 from modelkeep.registry.handle import Registry
+from modelkeep.registry.unpinned import Unpinned
 from modelkeep.storage import blobs as rows
 
 log = logging.getLogger("modelkeep.blobs")
@@ -23,6 +24,9 @@ GRACE_MILLISECONDS = 24 * 60 * 60 * 1000
 _READ_BATCH = 500
 _WRITE_BATCH = 500
 _DELETE_BATCH = 64
+# Digests for which the manifests are read once: to be condemned, in 15 MB of memory, and to be deleted.
+_UNUSED_AT_ONCE = 100_000
+_DUE_AT_ONCE = 10_000
 MODELS_DEFAULT = 1000
 MODELS_MAXIMUM = 10_000
 
@@ -58,8 +62,7 @@ def collect(
     for step in (_absolve, _condemn):
         step(actor, registry, stopped)
     collected = Collected()
-    while not stopped() and _delete_some(actor, registry, grace_milliseconds, collected):
-        pass
+    _delete(actor, registry, grace_milliseconds, collected, stopped)
     if not stopped():
         _delete_set_aside(actor, registry)
     return collected
@@ -79,15 +82,49 @@ def _condemn(actor: Actor, registry: Registry, stopped: Callable[[], bool]) -> N
     """Looks for unused digests without holding up writers, and looks at those again while it writes."""
     after: str | None = ""
     while after is not None and not stopped():
-        with registry.database.read() as tx:
-            found, after = rows.unused(tx, after, _READ_BATCH)
-        if found:
+        found: list[str] = []
+        while after is not None and len(found) < _UNUSED_AT_ONCE and not stopped():
+            with registry.database.read() as tx:
+                more, after = rows.unused(tx, after, _READ_BATCH)
+            found += more
+        unpinned = Unpinned(registry, found)
+        unpinned.read(stopped)
+        for batch in _batches([digest for digest in found if digest in unpinned.left], _WRITE_BATCH):
+            unpinned.read(stopped)
+            if stopped():
+                return
             with Change(actor, registry) as change:
-                rows.condemn(change.tx, found, change.now)
+                rows.condemn(change.tx, unpinned.finish(change.tx).intersection(batch), change.now)
 
 
-def _delete_some(actor: Actor, registry: Registry, grace: int, collected: Collected) -> bool:
-    """Delete a batch; False when nothing is left to delete.
+def _batches(digests: list[str], size: int) -> Iterator[list[str]]:
+    return (digests[start : start + size] for start in range(0, len(digests), size))
+
+
+def _delete(actor: Actor, registry: Registry, grace: int, collected: Collected, stopped: Callable[[], bool]) -> None:
+    """Delete what was condemned a grace ago, and take back that something was which a manifest holds after all."""
+    while not stopped():
+        until = registry.clock() - grace
+        with registry.database.read() as tx:
+            due = rows.due(tx, until, _DUE_AT_ONCE)
+        if not due:
+            return
+        unpinned = Unpinned(registry, due)
+        unpinned.read(stopped)
+        for batch in _batches([digest for digest in due if digest in unpinned.left], _DELETE_BATCH):
+            unpinned.read(stopped)
+            if stopped():
+                return
+            _delete_some(actor, registry, unpinned, batch, until, collected)
+        for batch in _batches([digest for digest in due if digest not in unpinned.left], _WRITE_BATCH):
+            with Change(actor, registry) as change:
+                rows.absolve(change.tx, batch)
+
+
+def _delete_some(
+    actor: Actor, registry: Registry, unpinned: Unpinned, digests: Iterable[str], until: int, collected: Collected
+) -> None:
+    """Delete those of some digests that nothing uses.
 
     The file goes first and the row with the commit, all within one turn to write. An upload commits its row and lease
     before it places its file. If that commit came before this turn, the lease is seen here and the blob stays; if it
@@ -95,14 +132,15 @@ def _delete_some(actor: Actor, registry: Registry, grace: int, collected: Collec
     file. Dying before the commit leaves a row without a file that nothing refers to, which the next upload of those
     bytes fills, and which the next collection deletes. Were the row to go first, the file of an upload in between
     would be deleted after it.
+
+    A manifest is made of what paths point at in the same turn. If that turn came before this one, the manifest is read
+    here at the latest; after it there is no path to the blob left, or the blob has stayed.
     """
     taken: list[Path] = []
     freed = Collected()
     try:
         with Change(actor, registry) as change:
-            until = change.now - grace
-            digests = rows.due(change.tx, until, _DELETE_BATCH)
-            for digest in digests:
+            for digest in unpinned.finish(change.tx).intersection(digests):
                 size = rows.delete_unused(change.tx, digest, until)
                 if size is not None and (path := registry.blobs.take_out(digest)) is not None:
                     taken.append(path)
@@ -114,7 +152,6 @@ def _delete_some(actor: Actor, registry: Registry, grace: int, collected: Collec
             registry.blobs.unlink(path)
     collected.blobs += freed.blobs
     collected.bytes += freed.bytes
-    return bool(digests)
 
 
 def _delete_set_aside(actor: Actor, registry: Registry) -> None:
@@ -137,13 +174,14 @@ def quarantine(actor: Actor, registry: Registry, digest: str, why: str, file: io
     Events: blob.quarantined
     """
     actors.require(actor, "administer", "stored bytes")
+    # What an upload has announced and not placed yet is missing too. Asked before the turn to write, because it may take
+    # reading all manifests: what a path or a manifest points at by then only has been placed.
+    is_needed = file is not None or is_referenced(registry, digest)
     with Change(actor, registry) as change:
         # Looked at in the turn to write: an upload replaces the file first and says so in a later commit, `mend`.
         if not registry.blobs.holds(digest, file):
             return False
         blob = rows.find(change.tx, digest)
-        # What an upload has announced and not placed yet is missing too.
-        is_needed = file is not None or rows.is_referenced(change.tx, digest)
         if blob is not None and is_needed and not blob.is_quarantined:
             rows.quarantine(change.tx, digest, change.now)
             change.record("blob.quarantined", digest=digest, why=why)
@@ -151,6 +189,16 @@ def quarantine(actor: Actor, registry: Registry, digest: str, why: str, file: io
     if file is not None:
         registry.blobs.set_aside(digest, file)
     return True
+
+
+def is_referenced(registry: Registry, digest: str) -> bool:
+    """Whether a path or a manifest points at the digest; manifests are read if no path does."""
+    with registry.database.read() as tx:
+        if rows.has_path(tx, digest):
+            return True
+    unpinned = Unpinned(registry, [digest])
+    unpinned.read()
+    return not unpinned.left
 
 
 def mend(change: Change, digest: str) -> None:
@@ -224,7 +272,7 @@ def examine_quarantined(actor: Actor, registry: Registry, pace: Pace | None = No
 
 
 def least_recently_verified(actor: Actor, registry: Registry, before: int, limit: int) -> list[Blob]:
-    """Blobs in use that nobody has read since a time, those that were not read for longest first."""
+    """Blobs that no collection has found unused and nobody has read since a time, longest ago first."""
     actors.require(actor, "administer", "stored bytes")
     with registry.database.read() as tx:
         return rows.least_recently_verified(tx, before, limit)

@@ -50,9 +50,9 @@ def inspect(
         high = SHARDS[number + 1] if number + 1 < len(SHARDS) else "g"
         with registry.database.read() as tx:
             known = rows.between(tx, shard, high)
-        for blob, is_referenced in known:
+        for blob in known:
             digests.discard(blob.digest)
-            yield from _inspect(actor, registry, blob, is_referenced, repair, progress, tell)
+            yield from _inspect(actor, registry, blob, repair, progress, tell)
             progress.blobs += 1
             tell(progress)
         for digest in sorted(digests):
@@ -63,7 +63,6 @@ def _inspect(
     actor: Actor,
     registry: Registry,
     blob: Blob,
-    is_referenced: bool,
     repair: bool,
     progress: Progress,
     tell: Callable[[Progress], None],
@@ -75,7 +74,7 @@ def _inspect(
     try:
         file = registry.blobs.open(blob.digest)
     except NotFound:
-        if is_referenced and _is_still_missing(registry, blob.digest):
+        if _is_missing(registry, blob.digest):
             done = repair and not blob.is_quarantined
             if done:
                 done = blobs.quarantine(actor, registry, blob.digest, "its file is missing")
@@ -105,10 +104,9 @@ def _inspect(
             yield Finding("corrupt", blob.digest, _sentence(why), _needed_by(registry, blob.digest), done)
 
 
-def _is_still_missing(registry: Registry, digest: str) -> bool:
-    """Whether it was neither deleted nor stored anew since its row was read."""
-    with registry.database.read() as tx:
-        return rows.is_referenced(tx, digest) and registry.blobs.size(digest) is None
+def _is_missing(registry: Registry, digest: str) -> bool:
+    """Whether something refers to it, and it was not stored anew since its row was read."""
+    return blobs.is_referenced(registry, digest) and registry.blobs.size(digest) is None
 
 
 def _unreadable(registry: Registry, digest: str) -> Finding:

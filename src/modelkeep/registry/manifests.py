@@ -42,7 +42,7 @@ def fix(change: Change, resolved: Resolved) -> tuple[Pin, bool] | None:
             f"The bytes of '{found.damaged}' at the source are damaged in the store, so no version can be made of them. "
             "Upload the file again."
         )
-    return rows.keep(change.tx, manifests.build(found.files), found.unpinned, change.now), found.is_file
+    return rows.keep(change.tx, manifests.build(found.files), change.now), found.is_file
 
 
 def _find(change: Change, location: str | None) -> Found | None:

@@ -62,7 +62,7 @@ def delete(tx: Transaction, path: str) -> int:
     return alone + tx.run("DELETE FROM artifacts WHERE path >= :low AND path < :high", _below(path))
 
 
-_FOUND = "a.digest, a.size, b.pinned_by IS NULL, b.quarantined_timestamp IS NOT NULL"
+_FOUND = "a.digest, a.size, b.quarantined_timestamp IS NOT NULL"
 # By place: it is part of every registration, and apsw looks each name up.
 _UNDER = f"""
     SELECT substr(a.path, CAST(? AS integer)), {_FOUND} FROM artifacts a JOIN blobs b ON b.digest = a.digest
@@ -86,8 +86,7 @@ def under(tx: Transaction, folder: str, limit: int) -> Found | None:
             return None
     return Found(
         [ManifestFile._make(row[:3]) for row in rows],
-        [row[1] for row in rows if row[3]],
-        next((row[0] for row in rows if row[4]), None),
+        next((row[0] for row in rows if row[3]), None),
         not is_folder,
     )
 

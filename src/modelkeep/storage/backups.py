@@ -130,7 +130,7 @@ def _is_referenced(connection: apsw.Connection) -> str:
     """The condition on the row `b` of blobs that some other row refers to it.
 
     Found from the foreign keys, so it holds for older schemas as well, and a table that comes later cannot be forgotten.
-    Of the files of manifests the blob itself knows, except in those schemas.
+    The files of manifests have had none since schema 5, and no index either: theirs are read as a whole.
     """
     referring = connection.execute(
         """
@@ -139,13 +139,14 @@ def _is_referenced(connection: apsw.Connection) -> str:
         """
     ).fetchall()
     conditions = [f"EXISTS (SELECT 1 FROM {reference} = b.digest)" for (reference,) in referring]
-    if "pinned_by" in _columns_of_blobs(connection):
-        conditions.append("b.pinned_by IS NOT NULL")
+    if _columns(connection, "manifest_files"):
+        conditions.append("b.digest IN (SELECT digest FROM manifest_files)")
     return " OR ".join(conditions)
 
 
-def _columns_of_blobs(connection: apsw.Connection) -> list[str]:
-    return [row[1] for row in connection.execute("PRAGMA table_info(blobs)")]
+def _columns(connection: apsw.Connection, table: str) -> list[str]:
+    """Of a table; none when it is not there."""
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
 
 def settle(file: Path, lost: list[str]) -> None:
@@ -160,7 +161,7 @@ def settle(file: Path, lost: list[str]) -> None:
             connection.execute("BEGIN")
             connection.execute("DELETE FROM leases")
             connection.execute(f"DELETE FROM blobs AS b WHERE NOT ({_is_referenced(connection)})")
-            if "quarantined_timestamp" in _columns_of_blobs(connection):
+            if "quarantined_timestamp" in _columns(connection, "blobs"):
                 connection.execute(
                     """
                     UPDATE blobs SET quarantined_timestamp = NULL

@@ -1,16 +1,22 @@
-"""Rows of blobs: which are in use, since when one is not, and what is known of their bytes."""
+"""Rows of blobs: which are in use, since when one is not, and what is known of their bytes.
+
+Whether a manifest holds a blob is not found here but by reading the manifests: see `manifests.digests_above`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 
+import msgspec
+
 from modelkeep.domain.blobs import Blob, ModelUsage, Usage
 from modelkeep.storage.database import Row, Transaction
 
-_REFERENCED = "(b.pinned_by IS NOT NULL OR EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest))"
-_LEASED = "EXISTS (SELECT 1 FROM leases l WHERE l.digest = b.digest)"
-_IN_USE = f"({_REFERENCED} OR {_LEASED})"
+_NAMED = """(
+    EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)
+    OR EXISTS (SELECT 1 FROM leases l WHERE l.digest = b.digest)
+)"""
 # Sums are cast, because PostgreSQL's sum of bigints is a numeric.
 
 
@@ -22,10 +28,9 @@ def find(tx: Transaction, digest: str) -> Blob | None:
     return None if row is None else Blob(row[0], row[1], bool(row[2]))
 
 
-def is_referenced(tx: Transaction, digest: str) -> bool:
-    """Whether a path or a manifest points at the digest."""
-    row = tx.one(f"SELECT 1 FROM blobs b WHERE b.digest = :digest AND {_REFERENCED}", {"digest": digest})
-    return row is not None
+def has_path(tx: Transaction, digest: str) -> bool:
+    """Whether a path points at the digest."""
+    return tx.one("SELECT 1 FROM artifacts WHERE digest = :digest LIMIT 1", {"digest": digest}) is not None
 
 
 # Collection -------------------------------------------------------------------------------------------------
@@ -42,14 +47,14 @@ def delete_expired_leases(tx: Transaction, now: int) -> None:
 
 
 def unused(tx: Transaction, after: str, limit: int) -> tuple[list[str], str | None]:
-    """The next digests in order that nothing uses and that are not condemned yet, among `limit` rows after a digest.
+    """The next digests in order that no path and no lease names and that are not condemned yet, of `limit` rows.
 
     Returns:
         Those digests, and the last digest looked at; None at the end.
     """
     rows = tx.all(
         f"""
-        SELECT b.digest, b.condemned_timestamp IS NULL AND NOT {_IN_USE}
+        SELECT b.digest, b.condemned_timestamp IS NULL AND NOT {_NAMED}
         FROM blobs b WHERE b.digest > :after ORDER BY b.digest LIMIT :limit
         """,
         {"after": after, "limit": limit},
@@ -58,22 +63,22 @@ def unused(tx: Transaction, after: str, limit: int) -> tuple[list[str], str | No
 
 
 def condemn(tx: Transaction, digests: Iterable[str], now: int) -> None:
-    """Note from when on nothing uses the digests; those that are in use by now are left alone."""
+    """Note from when on nothing uses the digests; those that a path or a lease names by now are left alone."""
     tx.run(
         f"""
         UPDATE blobs AS b SET condemned_timestamp = :now
-        WHERE b.digest IN (SELECT value FROM json_each(:digests)) AND b.condemned_timestamp IS NULL AND NOT {_IN_USE}
+        WHERE b.digest IN (SELECT value FROM json_each(:digests)) AND b.condemned_timestamp IS NULL AND NOT {_NAMED}
         """,
         {"digests": json.dumps(list(digests)), "now": now},
     )
 
 
 def wrongly_condemned(tx: Transaction, now: int, limit: int) -> list[str]:
-    """Condemned digests that are in use again, or were condemned by a clock that ran ahead."""
+    """Condemned digests that a path or a lease names again, or that were condemned by a clock that ran ahead."""
     rows = tx.all(
         f"""
         SELECT b.digest FROM blobs b
-        WHERE b.condemned_timestamp IS NOT NULL AND (b.condemned_timestamp > :now OR {_IN_USE}) LIMIT :limit
+        WHERE b.condemned_timestamp IS NOT NULL AND (b.condemned_timestamp > :now OR {_NAMED}) LIMIT :limit
         """,
         {"now": now, "limit": limit},
     )
@@ -89,23 +94,26 @@ def absolve(tx: Transaction, digests: Iterable[str]) -> None:
 
 
 def due(tx: Transaction, condemned_before: int, limit: int) -> list[str]:
-    """Unused digests condemned at or before a time, the longest condemned first."""
-    rows = tx.all(
+    """Digests condemned at or before a time that no path and no lease names, those that were condemned longest ago."""
+    row = tx.one(
         f"""
-        SELECT b.digest FROM blobs b
-        WHERE b.condemned_timestamp <= :before AND NOT {_IN_USE} ORDER BY b.condemned_timestamp LIMIT :limit
+        SELECT json_group_array(digest) FROM (
+            SELECT b.digest FROM blobs b
+            WHERE b.condemned_timestamp <= :before AND NOT {_NAMED} ORDER BY b.condemned_timestamp LIMIT :limit
+        ) AS due
         """,
         {"before": condemned_before, "limit": limit},
     )
-    return [row[0] for row in rows]
+    assert row is not None
+    return msgspec.json.decode(row[0], type=list[str])
 
 
 def delete_unused(tx: Transaction, digest: str, condemned_before: int) -> int | None:
-    """Delete the row of a digest if nothing uses it and it was condemned by then; its size, or None."""
+    """Delete the row of a digest if no path and no lease names it and it was condemned by then; its size, or None."""
     row = tx.one(
         f"""
         DELETE FROM blobs AS b
-        WHERE b.digest = :digest AND b.condemned_timestamp <= :before AND NOT {_IN_USE} RETURNING size
+        WHERE b.digest = :digest AND b.condemned_timestamp <= :before AND NOT {_NAMED} RETURNING size
         """,
         {"digest": digest, "before": condemned_before},
     )
@@ -145,14 +153,14 @@ def quarantined(tx: Transaction, after: str, limit: int) -> list[Blob]:
 
 
 def least_recently_verified(tx: Transaction, before: int, limit: int) -> list[Blob]:
-    """Referenced blobs not read since a time, those that nobody has read for longest first."""
+    """Blobs that are not condemned and not read since a time, those that nobody has read for longest first."""
     # Two statements, because of one with OR no index gives the order.
     found: list[Row] = []
     for condition in ("b.verified_timestamp IS NULL", "b.verified_timestamp < :before"):
         found += tx.all(
             f"""
             SELECT b.digest, b.size FROM blobs b
-            WHERE {condition} AND b.quarantined_timestamp IS NULL AND b.condemned_timestamp IS NULL AND {_REFERENCED}
+            WHERE {condition} AND b.quarantined_timestamp IS NULL AND b.condemned_timestamp IS NULL
             ORDER BY b.verified_timestamp LIMIT :limit
             """,
             {"before": before, "limit": limit - len(found)},
@@ -181,16 +189,16 @@ def totals(tx: Transaction) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def between(tx: Transaction, low: str, high: str) -> list[tuple[Blob, bool]]:
-    """Blobs from one digest to before another, by digest, each with whether something refers to it."""
+def between(tx: Transaction, low: str, high: str) -> list[Blob]:
+    """Blobs from one digest to before another, by digest."""
     rows = tx.all(
-        f"""
-        SELECT b.digest, b.size, b.quarantined_timestamp IS NOT NULL, {_REFERENCED}
-        FROM blobs b WHERE b.digest >= :low AND b.digest < :high ORDER BY b.digest
+        """
+        SELECT digest, size, quarantined_timestamp IS NOT NULL
+        FROM blobs WHERE digest >= :low AND digest < :high ORDER BY digest
         """,
         {"low": low, "high": high},
     )
-    return [(Blob(row[0], row[1], bool(row[2])), bool(row[3])) for row in rows]
+    return [Blob(row[0], row[1], bool(row[2])) for row in rows]
 
 
 def paths_of(tx: Transaction, digest: str, limit: int) -> list[str]:
@@ -221,24 +229,27 @@ def versions_of(tx: Transaction, digest: str, limit: int) -> list[tuple[str, int
 
 def usage(tx: Transaction) -> Usage:
     """What the store takes up, without its models."""
-    row = tx.one(
+    every = tx.one(
         """
-        SELECT count(*), CAST(coalesce(sum(size), 0) AS bigint),
-            CAST(coalesce(sum(size) FILTER (WHERE is_pinned), 0) AS bigint),
-            CAST(coalesce(sum(size) FILTER (WHERE is_artifact AND NOT is_pinned), 0) AS bigint),
-            CAST(coalesce(sum(size) FILTER (WHERE condemned_timestamp IS NOT NULL), 0) AS bigint),
-            CAST(coalesce(sum(size) FILTER (WHERE quarantined_timestamp IS NOT NULL), 0) AS bigint)
-        FROM (
-            SELECT b.size, b.condemned_timestamp, b.quarantined_timestamp,
-                b.pinned_by IS NOT NULL AS is_pinned,
-                EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest) AS is_artifact
-            FROM blobs b
-        ) AS every
+        SELECT count(*), CAST(coalesce(sum(b.size), 0) AS bigint),
+            CAST(coalesce(sum(b.size) FILTER (WHERE EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)), 0) AS bigint),
+            CAST(coalesce(sum(b.size) FILTER (WHERE b.condemned_timestamp IS NOT NULL), 0) AS bigint),
+            CAST(coalesce(sum(b.size) FILTER (WHERE b.quarantined_timestamp IS NOT NULL), 0) AS bigint)
+        FROM blobs b
         """,
         {},
     )
-    assert row is not None
-    return Usage(*row)
+    # From the manifests to the blobs, because there an index leads. SQLite groups faster than it finds what is DISTINCT.
+    pinned = tx.one(
+        """
+        SELECT CAST(coalesce(sum(b.size), 0) AS bigint),
+            CAST(coalesce(sum(b.size) FILTER (WHERE EXISTS (SELECT 1 FROM artifacts a WHERE a.digest = b.digest)), 0) AS bigint)
+        FROM (SELECT digest FROM manifest_files GROUP BY digest) AS held CROSS JOIN blobs b WHERE b.digest = held.digest
+        """,
+        {},
+    )
+    assert every is not None and pinned is not None
+    return Usage(every[0], every[1], pinned[0], every[2] - pinned[1], every[3], every[4])
 
 
 def usage_of_models(tx: Transaction, limit: int) -> list[ModelUsage]:

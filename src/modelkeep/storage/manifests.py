@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from modelkeep.domain.artifacts import Artifact, Entry
 from modelkeep.domain.manifests import Manifest, ManifestFile, Pin
 from modelkeep.domain.texts import INT64_MAX
@@ -17,11 +19,11 @@ _INSERT = """
 _LIVE = "v.deleted_timestamp IS NULL AND m.deleted_timestamp IS NULL"
 
 
-def keep(tx: Transaction, manifest: Manifest, unpinned: list[str], now: int) -> Pin:
-    """Insert a manifest with its files, unless it is there already.
+def keep(tx: Transaction, manifest: Manifest, now: int) -> Pin:
+    """Insert a manifest with all its files, unless it is there already. It never changes, and is never deleted.
 
-    Args:
-        unpinned: the digests among its files that no manifest holds yet.
+    Nothing is written per blob, and no index leads from a digest to its manifests: digests are random, so each would be
+    one more page in the commit. Who asks whether a manifest holds a blob reads all manifests: see `digests_above`.
     """
     row = tx.one(_INSERT, (manifest.digest, len(manifest.files), manifest.size, now))
     if row is None:
@@ -35,10 +37,27 @@ def keep(tx: Transaction, manifest: Manifest, unpinned: list[str], now: int) -> 
             manifest.files,
             "",
         )
-        # One by one: there are few, and unpacking a list in SQL costs as much as six of them.
-        for digest in unpinned:
-            tx.run("UPDATE blobs SET pinned_by = ? WHERE digest = ?", (row[0], digest))
     return Pin(row[0], manifest.digest, len(manifest.files), manifest.size)
+
+
+def digests_above(tx: Transaction, manifest_id: int, limit: int) -> tuple[int, list[str]] | None:
+    """The digests that the next manifests hold, in the order of their ids; None when there are no more.
+
+    Returns:
+        The id of the last of them, and the digests of all their files: `limit` and those that its last manifest has
+        beyond that. As one text, since each row on its own would cost more to hand over than to read.
+    """
+    row = tx.one(
+        """
+        SELECT max(manifest_id), json_group_array(digest) FROM manifest_files
+        WHERE manifest_id > :after AND manifest_id <= coalesce((
+            SELECT manifest_id FROM manifest_files WHERE manifest_id > :after
+            ORDER BY manifest_id, path LIMIT 1 OFFSET :limit
+        ), :last)
+        """,
+        {"after": manifest_id, "limit": limit, "last": INT64_MAX},
+    )
+    return None if row is None or row[0] is None else (row[0], msgspec.json.decode(row[1], type=list[str]))
 
 
 def find_pin(tx: Transaction, model_id: int, number: int) -> Pin | None:
