@@ -138,3 +138,59 @@ def test_another_process_that_has_the_registry_open_obeys_at_once(registry, data
         assert promotions.promote(WRITER, other, NAME, 1, "canary").current_stage == "Canary"
     finally:
         opening.close(other)
+
+
+def test_a_batch_obeys_a_policy_from_the_moment_it_is_applied_until_it_is_retired(registry):
+    stock(registry, 1)
+
+    def promote() -> None:
+        promotions.promote(WRITER, registry, NAME, 1, "Production")
+        promotions.promote(WRITER, registry, NAME, 1, "Archived")
+
+    with registry.database.write():
+        promote()
+        apply(registry)
+        with pytest.raises(Refused):
+            promote()
+        policies.retire(ADMIN, registry, "gate")
+        promote()
+        stages.configure(ADMIN, registry, ["None", "Staging", "Canary", "Production", "Archived"])
+        assert promotions.promote(WRITER, registry, NAME, 1, "canary").current_stage == "Canary"
+        apply(registry)
+    with pytest.raises(Refused):
+        promote()
+
+
+def test_what_an_undone_change_applied_does_not_guard(registry):
+    stock(registry, 1)
+
+    class Undone(Exception):
+        pass
+
+    with registry.database.write():
+        with pytest.raises(Undone), registry.database.write():
+            apply(registry)
+            with pytest.raises(Refused):
+                promotions.promote(WRITER, registry, NAME, 1, "Production")
+            raise Undone
+        assert promotions.promote(WRITER, registry, NAME, 1, "Production").current_stage == "Production"
+    with pytest.raises(Undone), registry.database.write():
+        apply(registry)
+        raise Undone
+    assert promotions.promote(WRITER, registry, NAME, 1, "@champion").aliases == ["champion"]
+
+
+def test_what_an_undone_change_retired_guards_on(registry):
+    stock(registry, 1)
+    apply(registry)
+
+    class Undone(Exception):
+        pass
+
+    with registry.database.write():
+        with pytest.raises(Undone), registry.database.write():
+            policies.retire(ADMIN, registry, "gate")
+            promotions.promote(WRITER, registry, NAME, 1, "Production")
+            raise Undone
+        with pytest.raises(Refused):
+            promotions.promote(WRITER, registry, NAME, 1, "Production")

@@ -19,7 +19,16 @@ class Transaction(Protocol):
     Parameters are named (`:name`, a dict that may hold more than the statement names) or, in the few statements where
     that costs too much, by place (`?`, a sequence). A list of values is one parameter: a JSON text, read by
     `IN (SELECT value FROM json_each(:name))`.
+
+    Attributes:
+        is_writing: it holds the turn to write, so what it has read nobody else changes.
+        governed_by: while it is writing, what `storage.policies.revision` found; None when it has to ask.
     """
+
+    @property
+    def is_writing(self) -> bool: ...
+
+    governed_by: str | None
 
     def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""

@@ -14,8 +14,13 @@ _COLUMNS = "name, revision, document, author, verified, creation_timestamp"
 
 def revision(tx: Transaction) -> str:
     """The id of the change that touched a policy or the stages last; empty when none ever did."""
+    if tx.governed_by is not None:
+        return tx.governed_by
     row = tx.one("SELECT revision FROM governance WHERE only_row = 1", {})
-    return row[0] if row else ""
+    found: str = row[0] if row else ""
+    if tx.is_writing:
+        tx.governed_by = found
+    return found
 
 
 def stages(tx: Transaction) -> dict[str, Any] | None:
@@ -25,6 +30,7 @@ def stages(tx: Transaction) -> dict[str, Any] | None:
 
 
 def _note(tx: Transaction, change_id: str) -> None:
+    tx.governed_by = None
     tx.run(
         """
         INSERT INTO governance (only_row, revision) VALUES (1, :change_id)

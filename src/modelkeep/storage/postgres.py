@@ -50,11 +50,18 @@ _HOLDERS = f"""
 class WritingTransaction:
     """The open transaction that changes something."""
 
-    __slots__ = ("changes", "session")
+    __slots__ = ("changes", "governed_by", "session")
+
+    is_writing = True
 
     def __init__(self, session: Session):
         self.session = session
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was before."""
         self.changes = 0
+        self.governed_by: str | None = None
 
     def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
@@ -85,13 +92,16 @@ class WritingTransaction:
 class ReadingTransaction:
     """A snapshot, or single statements; a connection that is lost before it has answered is replaced once."""
 
-    __slots__ = ("_answered", "_begin", "_begun", "_sessions", "session")
+    __slots__ = ("_answered", "_begin", "_begun", "_sessions", "governed_by", "session")
+
+    is_writing = False
 
     def __init__(self, sessions: Sessions, begin: str | None):
         self._sessions = sessions
         self._begin = begin
         self._begun = False
         self._answered = False
+        self.governed_by: str | None = None
         self.session = sessions.take()
 
     def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
@@ -228,7 +238,7 @@ class Database:
                     if not writing.session.is_lost:
                         raise
                 else:
-                    writing.changes = 0
+                    writing.begin()
                     self._is_blocked = False
                     return begun
             if writing is not None:
@@ -272,6 +282,8 @@ class Database:
         self._careful = True
         self._careful_batches = _CAREFUL_BATCHES
         self._depth = 0
+        assert self._writing is not None
+        self._writing.governed_by = None
         session = self._session
         try:
             session.command("ROLLBACK")
@@ -481,6 +493,8 @@ class _Writing:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         database = self._database
+        if error is not None and database._writing is not None:
+            database._writing.governed_by = None  # it may have governed otherwise for a while
         if self._is_own:
             if error is None:
                 database.commit()

@@ -54,10 +54,12 @@ _PRAGMAS = """
 class Transaction:
     """An open transaction; storage functions take it first. Statements use named parameters."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "governed_by", "is_writing")
 
-    def __init__(self, connection: apsw.Connection):
+    def __init__(self, connection: apsw.Connection, is_writing: bool = False):
         self._connection = connection
+        self.is_writing = is_writing
+        self.governed_by: str | None = None
 
     def one(self, sql: str, parameters: Parameters | Sequence[Any]) -> Row | None:
         """The first row, or None."""
@@ -106,7 +108,7 @@ class Database:
             self._checkpoint_pages = _pages_between_checkpoints(folder)
             self._take_reserve()
             opened.pop_all()
-        self._writing = Transaction(self._writer)
+        self._writing = Transaction(self._writer, is_writing=True)
         self._owner: int | None = None
         self._depth = 0
         self._careful = True
@@ -232,6 +234,7 @@ class Database:
         try:
             if self._broken:
                 raise Unavailable(self._broken)
+            self._writing.governed_by = None
             self._writer.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             self._release()
@@ -257,6 +260,7 @@ class Database:
         """
         self._careful = True
         self._careful_batches = _CAREFUL_BATCHES
+        self._writing.governed_by = None
         try:
             self._writer.execute("ROLLBACK")
             self._writer.execute("BEGIN IMMEDIATE")
@@ -417,6 +421,8 @@ class _Writing:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         database = self._database
+        if error is not None:
+            database._writing.governed_by = None  # it may have governed otherwise for a while
         if self._is_own:
             if error is None:
                 database.commit()
