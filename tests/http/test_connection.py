@@ -293,3 +293,141 @@ def test_a_file_that_became_shorter_ends_the_connection_early(tmp_path: Path) ->
         assert len(received) < len(content)
         assert ask(server, "GET", "/health").status == 200
         assert "a download was cut off" in server.output()
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that keeps idle connections for a second, and waits half as long for a body."""
+    launcher = "from modelkeep.http import api, connection; connection.KEEP_ALIVE_SECONDS = 1; api.BODY_SECONDS = 0.5; "
+    launcher += "connection.INCOMPLETE_SECONDS = 0.5; from modelkeep.__main__ import run; run()"
+    with start_server(tmp_path_factory.mktemp("brief") / "data", launcher=[sys.executable, "-c", launcher]) as running:
+        yield running
+
+
+def resident_megabytes(server: RunningServer) -> float:
+    pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 10_000])
+def test_a_body_that_comes_with_an_offer_is_read(server: RunningServer, pieces: int) -> None:
+    chunked = "Transfer-Encoding: chunked"
+    put_file = "\r\n".join(
+        [f"PUT {FILES}/offered-{pieces}.txt HTTP/1.1", "Host: localhost", chunked, *OFFER, "", ""]
+    ).encode()
+    sent = (
+        put_file + b"5\r\nhello\r\n0\r\n\r\n" + post(CREATE, {"name": f"offered-{pieces}"}, *OFFER, "Connection: close")
+    )
+    with dial(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        size = max(1, len(sent) // pieces)
+        for start in range(0, len(sent), size):
+            connection.sendall(sent[start : start + size])
+        stored, created = replies(read_all(connection))
+
+    assert (stored.status, created.status) == (200, 200)
+    assert ask(server, "GET", f"{FILES}/offered-{pieces}.txt").body == b"hello"
+    assert created.json["registered_model"]["name"] == f"offered-{pieces}"
+
+
+def test_a_body_is_never_taken_for_a_request(server: RunningServer) -> None:
+    inner = post(CREATE, {"name": "smuggled"})
+    head = f"POST {SEARCH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    with dial(server) as connection:
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {len(inner)}\r\n\r\n".encode())
+        connection.sendall(inner)
+        connection.shutdown(socket.SHUT_WR)
+        assert len(replies(read_all(connection))) == 1
+    assert ask(server, "GET", f"{API}/registered-models/get?name=smuggled").status == 404
+
+
+def test_this_is_no_proxy(server: RunningServer) -> None:
+    (reply,) = replies(send_raw(server, b"CONNECT example.com:80 HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    assert reply.status == 400
+
+
+def test_a_refusal_waits_for_the_answers_before_it(server: RunningServer) -> None:
+    put(server, "before.bin", content := os.urandom(3_000_000))
+    for first, expected in (
+        (post(CREATE, {"name": "before a refusal"}), None),
+        (get(f"{FILES}/before.bin"), content),
+        (get(f"{SEARCH}?max_results=1"), None),
+    ):
+        answered, refused = replies(send_raw(server, first + b"nonsense\r\n\r\n"))
+        assert (answered.status, refused.status) == (200, 400)
+        assert expected in (None, answered.body)
+    created, cut = replies(send_raw(server, post(CREATE, {"name": "before half a request"}) + b"GET /he"))
+    assert (created.status, cut.status) == (200, 400) and "before it was complete" in cut.json["message"]
+
+
+def test_unread_answers_of_one_client_take_little_memory(tmp_path: Path) -> None:
+    with start_server(tmp_path / "data") as server:
+        wire = Wire(server.url)
+        wire.post(CREATE, name="big")
+        for n in range(80):
+            tag = {"name": "big", "key": f"k{n}", "value": "x" * 5_000}
+            assert wire.post(f"{API}/registered-models/set-tag", **tag).status == 200
+        before = resident_megabytes(server)
+        with dial(server) as connection:
+            connection.sendall(get(f"{API}/registered-models/get?name=big") * 2_000)  # answered with 800 MB
+            assert wire.get("/health").status == 200
+            assert resident_megabytes(server) < before + 50
+        with dial(server) as connection:
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(100):
+                    connection.send(get(f"{SEARCH}?max_results=1") * 1_000)
+            assert wire.get("/health").status == 200
+            assert resident_megabytes(server) < before + 50
+
+
+def test_trailers_are_not_headers_and_end(server: RunningServer) -> None:
+    head = f"POST {CREATE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += "Transfer-Encoding: chunked\r\nX-Request-ID: mine\r\n\r\n"
+    body = json.dumps({"name": "with trailers"}).encode()
+    chunk = b"%x\r\n%b\r\n0\r\n" % (len(body), body)
+    (reply,) = replies(send_raw(server, head.encode() + chunk + b"X-Request-ID: other\r\nHost: evil.com\r\n\r\n"))
+    assert (reply.status, reply.headers["x-request-id"]) == (200, "mine")
+
+    before = resident_megabytes(server)
+    for line in (b"a: b\r\n", b"a" * 100):
+        with dial(server) as connection, pytest.raises(ConnectionError):
+            connection.sendall(head.encode() + chunk)
+            for _ in range(1_000):
+                connection.sendall(line * 1_000)
+    assert resident_megabytes(server) < before + 50
+
+
+def test_no_timer_of_one_request_ends_the_next(brief: RunningServer) -> None:
+    put(brief, "long.bin", content := os.urandom(20_000_000))
+    read, file = get(f"{API}/registered-models/get?name=nobody"), get(f"{FILES}/long.bin")
+    with dial(brief) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.sendall(read + file + read[:20])
+        connection.sendall(read[20:-20])
+        time.sleep(2)  # longer than the server waits for anything but this
+        connection.sendall(read[-20:])
+        connection.shutdown(socket.SHUT_WR)
+        found = replies(read_all(connection))
+
+    assert [reply.status for reply in found] == [404, 200, 404]
+    assert found[1].body == content
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 400),
+        (b"Content-Length: 5000000\r\n\r\nhello", 400),
+        (b"Content-Length: 2\r\n\r\n{}\r\n", 400),  # that one is complete; then comes nothing but a line's end
+    ],
+)
+def test_a_body_that_stands_still_is_given_up(brief: RunningServer, sent: bytes, status: int) -> None:
+    head = f"POST {CREATE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with dial(brief) as connection:
+        connection.sendall(head.encode() + sent)
+        (reply,) = replies(read_all(connection))
+    assert reply.status == status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.files import ask, wait_until
+from tests.http.files import ask, dial, wait_until
 from tests.support.servers import RunningServer, free_port, modelkeep_command, start_process, start_server
 from tests.support.wire import Wire
 
@@ -86,6 +87,35 @@ def start_process_and_read(*args: str) -> str:
     printed.seek(0)
     with printed:
         return printed.read().decode()
+
+
+def test_what_one_client_does_wrong_does_not_reach_the_others_on_the_link(server: RunningServer) -> None:
+    body = json.dumps({"name": "with nonsense behind"}).encode()
+    head = f"POST {CREATE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    rude = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body + b"nonsense\r\n\r\n"
+    statuses: list[int] = []
+
+    def write(worker: int) -> None:
+        for n in range(20):
+            statuses.append(Wire(server.url).post(CREATE, name=f"polite-{worker}-{n}").status)
+
+    writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for writer in writers:
+        writer.start()
+    for _ in range(30):
+        with dial(server) as connection:
+            connection.sendall(rude)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+        statuses_here = re.findall(rb"HTTP/1\.1 (\d\d\d) ", received)
+        assert statuses_here in ([b"200", b"400"], [b"400", b"400"])  # the second creation of the name is refused
+    for writer in writers:
+        writer.join()
+
+    assert statuses == [200] * 80
+    assert len(answered(server, "models.create")) == 1  # by one process: the links are there still
+    assert "Traceback" not in server.output()
 
 
 @pytest.mark.parametrize("place", [0, 1])

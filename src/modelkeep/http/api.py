@@ -36,6 +36,7 @@ log = logging.getLogger("modelkeep.http")
 Done = Callable[[bytes | None, BaseException | None], None]
 
 LONGEST_WAIT = 20
+BODY_SECONDS = 60
 POLL_SECONDS = 0.25
 _DETACHED = 4
 # The key of a tag and a folder may hold slashes, which arrive decoded.
@@ -258,7 +259,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
 
     Raises:
         TooLarge: it is over BODY_LIMIT; what is too long by its own account is not read at all.
-        ModelkeepError: the client went away.
+        ModelkeepError: the client went away, or stood still for BODY_SECONDS.
     """
     announced = headers.get(b"content-length")
     if announced is not None and announced.isdigit() and int(announced) > BODY_LIMIT:
@@ -266,7 +267,11 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            raise Invalid(f"No byte of the body arrived for {BODY_SECONDS} seconds. Send it again.") from None
         if message["type"] == "http.disconnect":
             raise _cut_short()
         chunk = message.get("body", b"")

@@ -7,6 +7,7 @@ answer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,8 @@ import msgspec
 from modelkeep.domain.errors import Unavailable
 from modelkeep.http.exchange import Reply
 from modelkeep.http.responding import Headers, Scope, error_answer
+
+log = logging.getLogger("modelkeep.http")
 
 _SIZE = struct.Struct(">I")
 
@@ -153,8 +156,14 @@ class Asking(_Link):
             "The process that writes ended before it answered. The change may have been made: look before you repeat it."
         )
         for reply in waiting.values():
-            status, body, headers = error_answer(gone)
-            reply(status, body, headers)
+            _give(reply, *error_answer(gone))
 
     def _answer(self, answered: Answered) -> None:
-        self._waiting.pop(answered.number)(answered.status, answered.body, answered.headers)
+        _give(self._waiting.pop(answered.number), answered.status, answered.body, answered.headers)
+
+
+def _give(reply: Reply, status: int, body: bytes, headers: Headers) -> None:
+    try:
+        reply(status, body, headers)
+    except Exception:  # whatever it is, the others on the link have to hear too
+        log.exception("an answer could not be given")

@@ -20,7 +20,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -39,7 +38,7 @@ YOUNG_SECONDS = 10.0
 ACCEPT_AT_MOST = 64
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # How long a connection is kept for when every process is busy starting.
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
 POLL_SECONDS = 0.01
 
 
@@ -78,6 +77,7 @@ class Processes:
         self._context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         self._running: list[_Served] = []
         self._turn = 0
+        self._asked: list[int] = []  # signals to stop
 
     def start(self) -> None:
         """Start them. This process has no other thread yet, because a copy of it would have none of them."""
@@ -93,19 +93,18 @@ class Processes:
         Raises:
             Unavailable: a process ended soon after its start; the others have been stopped.
         """
-        asked: list[int] = []
         bell, ringer = socket.socketpair()  # so that a signal ends the waiting below
         ringer.setblocking(False)
         signal.set_wakeup_fd(ringer.fileno())
         for number in _SIGNALS:
-            signal.signal(number, lambda number, _: asked.append(number))
+            signal.signal(number, lambda number, _: self._asked.append(number))
         try:
-            while not asked:
+            while not self._asked:
                 ready = wait([bell, self._listener, *(served.process.sentinel for served in self._running)])
                 if self._listener in ready:
                     self._accept()
                 for place, served in enumerate(self._running):
-                    if served.process.sentinel in ready and not asked:
+                    if served.process.sentinel in ready and not self._asked:
                         self._replace(place)
         finally:
             self._listener.close()
@@ -129,9 +128,19 @@ class Processes:
 
     def _link(self, place: int) -> None:
         writes, asks = socket.socketpair()
-        with writes, asks, suppress(OSError):  # one of the two has just ended; both will be linked again
-            socket.send_fds(self._running[0].control, [CALLER], [writes.fileno()])
-            socket.send_fds(self._running[place].control, [WRITER], [asks.fileno()])
+        with writes, asks:
+            for served, kind, end in ((self._running[0], CALLER, writes), (self._running[place], WRITER, asks)):
+                deadline = time.monotonic() + PATIENCE_SECONDS
+                while not self._send(served, kind, end) and served.process.is_alive() and time.monotonic() < deadline:
+                    time.sleep(POLL_SECONDS)
+
+    def _send(self, served: _Served, kind: bytes, handed: socket.socket) -> bool:
+        """Hand a socket to a process; False when it has ended, or has not taken the last ones yet."""
+        try:
+            socket.send_fds(served.control, [kind], [handed.fileno()])
+        except OSError:
+            return False
+        return True
 
     def _accept(self) -> None:
         for _ in range(ACCEPT_AT_MOST):
@@ -140,17 +149,18 @@ class Processes:
             except OSError:
                 return
             with connection:
-                self._hand(connection)
+                if not self._hand(connection):
+                    return
 
-    def _hand(self, connection: socket.socket) -> None:
+    def _hand(self, connection: socket.socket) -> bool:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        while not self._asked and time.monotonic() < deadline:
             for _ in self._running:
                 self._turn = (self._turn + 1) % len(self._running)
-                with suppress(OSError):  # it has ended, or has not taken the last ones yet
-                    socket.send_fds(self._running[self._turn].control, [CONNECTION], [connection.fileno()])
-                    return
+                if self._send(self._running[self._turn], CONNECTION, connection):
+                    return True
             time.sleep(POLL_SECONDS)
+        return False
 
     def _replace(self, place: int) -> None:
         served = self._running[place]

@@ -16,7 +16,10 @@ from modelkeep.http.priority import yield_to_calls
 THREADS = 4
 # After this many bytes another download has its turn.
 TURN_BYTES = 8 * 1024 * 1024
-FLUSH_POLL_SECONDS = 0.002
+FLUSH_POLL_SECONDS = 0.001
+LONGEST_POLL_SECONDS = 0.1
+# A client that takes nothing for so long is given up.
+STALLED_SECONDS = 300
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="modelkeep-sender", initializer=yield_to_calls)
 
@@ -31,7 +34,10 @@ async def send_file(transport: asyncio.Transport, file: int, start: int, count: 
     Raises:
         OSError: the file could not be read, or is shorter.
     """
-    await _flush(transport)
+    try:
+        await _flush(transport)
+    except TimeoutError:
+        return False
     if transport.is_closing():
         return False
     # A number of its own: that of the transport may belong to another connection once the transport is closed.
@@ -42,12 +48,12 @@ async def send_file(transport: asyncio.Transport, file: int, start: int, count: 
                 return False
             try:
                 sent, is_full = await _in_thread(target, file, start, count)
-            except (BrokenPipeError, ConnectionResetError):
+                if is_full and sent < count:
+                    await _writable(target)
+            except (BrokenPipeError, ConnectionResetError, TimeoutError):
                 return False
             start += sent
             count -= sent
-            if is_full:
-                await _writable(target)
     finally:
         os.close(target)
     return True
@@ -56,9 +62,10 @@ async def send_file(transport: asyncio.Transport, file: int, start: int, count: 
 async def _flush(transport: asyncio.Transport) -> None:
     """Wait until what was written to the transport has left it."""
     delay = 0.0
-    while transport.get_write_buffer_size() and not transport.is_closing():
-        await asyncio.sleep(delay)
-        delay = FLUSH_POLL_SECONDS
+    async with asyncio.timeout(STALLED_SECONDS):
+        while transport.get_write_buffer_size() and not transport.is_closing():
+            await asyncio.sleep(delay)
+            delay = min(delay * 2 or FLUSH_POLL_SECONDS, LONGEST_POLL_SECONDS)
 
 
 async def _in_thread(target: int, file: int, start: int, count: int) -> tuple[int, bool]:
@@ -96,6 +103,7 @@ async def _writable(target: int) -> None:
 
     loop.add_writer(target, found)
     try:
-        await waiting
+        async with asyncio.timeout(STALLED_SECONDS):
+            await waiting
     finally:
         loop.remove_writer(target)

@@ -19,6 +19,8 @@ from modelkeep.http.connection import KEEP_ALIVE_SECONDS, Connection
 from modelkeep.http.processes import CALLER, CONNECTION, WRITER
 
 BACKLOG = 2048
+# Between the last connections that are taken and the end of all that have not asked anything.
+LATE_SECONDS = 0.05
 
 
 def run(
@@ -75,19 +77,23 @@ class _Server(Server):
         """Answer what has been asked, and close the registry."""
         if self._control is not None:
             asyncio.get_running_loop().remove_reader(self._control)
+            while self._take():
+                pass
+            await asyncio.sleep(LATE_SECONDS)  # what they have sent already is read meanwhile
         await super().shutdown(sockets)
 
-    def _take(self) -> None:
-        """Take what the parent hands over."""
+    def _take(self) -> bool:
+        """Take what the parent hands over; False when there is nothing."""
         assert self._control is not None
         try:
             # One at a time: the socket is a stream, and each byte comes with one descriptor.
             kind, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
         except BlockingIOError:
-            return
+            return False
         if not kind:  # the parent is gone
             self.should_exit = True
             asyncio.get_running_loop().remove_reader(self._control)
+            return False
         for descriptor in descriptors:
             make: Any = {CONNECTION: self._connection, CALLER: self._app.answering, WRITER: self._app.asking}[kind]
             taken = socket.socket(fileno=descriptor)
@@ -95,6 +101,7 @@ class _Server(Server):
             task = asyncio.get_running_loop().create_task(self._serve_socket(make, taken))
             self.server_state.tasks.add(task)
             task.add_done_callback(self.server_state.tasks.discard)
+        return True
 
     async def _serve_socket(self, make: Callable[[], asyncio.Protocol], taken: socket.socket) -> None:
         try:
