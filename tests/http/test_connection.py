@@ -333,6 +333,12 @@ def test_a_body_that_comes_with_an_offer_is_read(server: RunningServer, pieces: 
     assert created.json["registered_model"]["name"] == f"offered-{pieces}"
 
 
+def test_thousands_of_offers_at_once_are_answered(server: RunningServer) -> None:
+    found = replies(send_raw(server, get("/health", *OFFER) * 2_000))
+
+    assert [reply.status for reply in found] == [200] * 2_000
+
+
 def test_a_body_is_never_taken_for_a_request(server: RunningServer) -> None:
     inner = post(CREATE, {"name": "smuggled"})
     head = f"POST {SEARCH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

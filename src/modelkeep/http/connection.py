@@ -38,6 +38,8 @@ HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 1024 * 1024
 # Of a body that is streamed, what is kept here before the client has to wait.
 UNREAD_BYTES = 64 * 1024
+# Of answers, what is kept until the client takes it before its next request is read. A page of a search is smaller.
+UNSENT_BYTES = 512 * 1024
 
 _FIXED = b"".join(b"%b: %b\r\n" % header for header in FIXED_HEADERS)
 _HEADS = {status: line + _FIXED for status, line in STATUS_LINE.items()}
@@ -170,6 +172,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        transport.set_write_buffer_limits(UNSENT_BYTES)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -203,21 +206,26 @@ class Connection(HttpToolsProtocol):
             self._watch()
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.parser.get_method() == b"CONNECT":
-                raise httptools.HttpParserError("This is no proxy.") from None
-            # Nothing else is spoken here, so the offer is ignored: the request is read as if it had not been made.
-            rest = data[upgrade.args[0] :]
-            lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
-            lines += [
-                b"%b: %b" % (name, _without_offer(name, value)) for name, value in self.headers if name not in _OFFERS
-            ]
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
-            if rest:
-                self._feed(rest)
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self.parser.get_method() == b"CONNECT":
+                    raise httptools.HttpParserError("This is no proxy.") from None
+                data = data[upgrade.args[0] :]
+                self._ignore_offer()
+            else:
+                return
+
+    def _ignore_offer(self) -> None:
+        """Read the head again as if it had not offered to speak something else, which nobody does here."""
+        parser = self.parser
+        lines = [b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())]
+        lines += [
+            b"%b: %b" % (name, _without_offer(name, value)) for name, value in self.headers if name not in _OFFERS
+        ]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends nothing more; whether it may still be answered."""
