@@ -248,7 +248,7 @@ def _processor() -> str:
 
 
 def versions() -> list[str]:
-    names = ("modelkeep", "mlflow", "granian", "starlette", "apsw")
+    names = ("modelkeep", "mlflow", "uvicorn", "httptools", "uvloop", "granian", "apsw")
     return [f"{name} {found}" for name in names if (found := _version(name))]
 
 
