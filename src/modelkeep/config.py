@@ -41,7 +41,7 @@ class Settings:
     )
     processes: int = _setting(
         1,
-        "Server processes. On SQLite one of them makes all changes, so more of them answer more reads, not more writes.",
+        "Server processes. On SQLite one of them makes the small changes of all, so more of them answer more reads.",
     )
     base_path: str = _setting("", "Serve below this path as well, as in /registry.")
     allowed_hosts: tuple[str, ...] = _setting(

@@ -51,14 +51,15 @@ class Endpoint:
 
     Attributes:
         tally: counts its answers.
-        is_write: it runs in a batch of writes.
+        is_short_write: it shares a batch with others. One process makes those of all; what is long takes more
+            processor time than one process has, most of it to decode.
     """
 
     call: Call
     verb: Verb
     decoder: Decoder
     tally: Tally
-    is_write: bool
+    is_short_write: bool
 
 
 class Routes:
@@ -69,8 +70,8 @@ class Routes:
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Endpoint]]] = []
         for call in calls:
-            is_write = call.method != "GET" and call.action != "read" and not call.is_detached
-            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb), is_write)
+            is_short_write = call.method != "GET" and call.action != "read" and not (call.is_detached or call.is_long)
+            endpoint = Endpoint(call, resolve(call.verb), Decoder(call), measures.tally(call.verb), is_short_write)
             for prefix in _PREFIXES:
                 self._add(prefix.format(version=call.version) + call.path, call.method, endpoint)
 

@@ -152,7 +152,7 @@ class App:
 
         Every API request runs through this, and a point read is over in 40 µs: what it does not need is not called.
         """
-        if endpoint.is_write and self._writer is not None and self._writer.is_open:
+        if endpoint.is_short_write and self._writer is not None and self._writer.is_open:
             self._writer.ask(scope, body, reply)
             return
         exchange = Exchange(scope, endpoint.tally)
