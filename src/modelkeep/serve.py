@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("modelkeep.serve")
 
 STOP_SECONDS = 30
-BACKLOG = 2048
 # The parent waits longer than its processes do, so that they can still close the database.
 MORE_SECONDS = 10
 # Readers on the event loop must not stall every other request behind a lock.
@@ -46,7 +45,7 @@ def serve(settings: Settings) -> None:
     listener = _bind(settings.host.strip("[]"), settings.port)
     opening.prepare(Path(settings.data), read_only=settings.read_only, database=settings.database or None)
     try:
-        listener.listen(BACKLOG)
+        listener.listen(server.BACKLOG)
     except OSError as error:  # somebody took it since
         raise _taken(settings.host, settings.port, error) from None
     announcing = threading.Thread(target=_announce, args=(settings,), daemon=True)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.files import FILES, Reply, ask, call, dial, put, send_raw
-from tests.support.servers import RunningServer, start_server
+from tests.support.servers import RunningServer, launching_after, start_server
 from tests.support.wire import Wire
 
 API = "/api/2.0/mlflow"
@@ -32,9 +31,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server that gives up incomplete requests at once."""
-    launcher = "from modelkeep.http import connection; connection.INCOMPLETE_SECONDS = 0.3; "
-    launcher += "from modelkeep.__main__ import run; run()"
-    with start_server(tmp_path_factory.mktemp("hasty") / "data", launcher=[sys.executable, "-c", launcher]) as running:
+    launcher = launching_after("from modelkeep.http import connection; connection.INCOMPLETE_SECONDS = 0.3")
+    with start_server(tmp_path_factory.mktemp("hasty") / "data", launcher=launcher) as running:
         yield running
 
 
@@ -298,9 +296,11 @@ def test_a_file_that_became_shorter_ends_the_connection_early(tmp_path: Path) ->
 @pytest.fixture(scope="module")
 def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server that keeps idle connections for a second, and waits half as long for a body."""
-    launcher = "from modelkeep.http import api, connection; connection.KEEP_ALIVE_SECONDS = 1; api.BODY_SECONDS = 0.5; "
-    launcher += "connection.INCOMPLETE_SECONDS = 0.5; from modelkeep.__main__ import run; run()"
-    with start_server(tmp_path_factory.mktemp("brief") / "data", launcher=[sys.executable, "-c", launcher]) as running:
+    launcher = launching_after(
+        "from modelkeep.http import api, connection; connection.KEEP_ALIVE_SECONDS = 1; api.BODY_SECONDS = 0.5; "
+        "connection.INCOMPLETE_SECONDS = 0.5"
+    )
+    with start_server(tmp_path_factory.mktemp("brief") / "data", launcher=launcher) as running:
         yield running
 
 

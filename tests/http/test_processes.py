@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.http.files import ask, dial, wait_until
-from tests.support.servers import RunningServer, free_port, modelkeep_command, start_process, start_server
+from tests.support.servers import (
+    RunningServer,
+    free_port,
+    launching_after,
+    modelkeep_command,
+    start_process,
+    start_server,
+)
 from tests.support.wire import Wire
 
 API = "/api/2.0/mlflow"
@@ -122,9 +128,8 @@ def test_what_one_client_does_wrong_does_not_reach_the_others_on_the_link(server
 def test_a_process_that_dies_is_replaced_and_nothing_acknowledged_is_lost(
     tmp_path: Path, place: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launcher = "from modelkeep.http import processes; processes.YOUNG_SECONDS = 0; "
-    launcher += "from modelkeep.__main__ import run; run()"
-    with start_server(tmp_path / "data", "--processes", "2", launcher=[sys.executable, "-c", launcher]) as server:
+    launcher = launching_after("from modelkeep.http import processes; processes.YOUNG_SECONDS = 0")
+    with start_server(tmp_path / "data", "--processes", "2", launcher=launcher) as server:
         before = children(server)
         kept: list[str] = []
         over = threading.Event()
@@ -169,9 +174,8 @@ def test_a_process_that_dies_is_replaced_and_nothing_acknowledged_is_lost(
 
 
 def test_processes_that_end_at_once_end_the_server(tmp_path: Path) -> None:
-    launcher = "import os, modelkeep.http.server as server; server.run = lambda *_, **__: os._exit(7); "
-    launcher += "from modelkeep.__main__ import run; run()"
-    command = [sys.executable, "-c", launcher, "serve", "--port", str(free_port()), "--processes", "2"]
+    launcher = launching_after("import os, modelkeep.http.server as server; server.run = lambda *_, **__: os._exit(7)")
+    command = [*launcher, "serve", "--port", str(free_port()), "--processes", "2"]
     process, printed = start_process([*command, "--data", str(tmp_path / "data")])
     assert process.wait(60) == 1
     printed.seek(0)

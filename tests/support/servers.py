@@ -141,6 +141,11 @@ def _claimed_ports() -> Iterator[int]:
 _ports = _claimed_ports()
 
 
+def launching_after(statements: str) -> list[str]:
+    """The command `modelkeep` with some Python run before it."""
+    return [sys.executable, "-c", f"{statements}; from modelkeep.__main__ import run; run()"]
+
+
 def modelkeep_command() -> list[str]:
     script = Path(sys.executable).with_name("modelkeep")
     return [str(script)] if script.exists() else [sys.executable, "-m", "modelkeep"]

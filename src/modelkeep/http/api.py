@@ -24,6 +24,7 @@ from modelkeep.http.addresses import Addresses
 from modelkeep.http.decoding import BODY_LIMIT, Decoder
 from modelkeep.http.exchange import Exchange
 from modelkeep.http.measuring import Measures, Tally
+from modelkeep.http.receiving import next_message
 from modelkeep.http.responding import Receive
 from modelkeep.registry import idempotency
 from modelkeep.registry.commits import Job
@@ -268,11 +269,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                message = await receive()
-        except TimeoutError:
-            raise Invalid(f"No byte of the body arrived for {BODY_SECONDS} seconds. Send it again.") from None
+        message = await next_message(receive, BODY_SECONDS)
         if message["type"] == "http.disconnect":
             raise _cut_short()
         chunk = message.get("body", b"")

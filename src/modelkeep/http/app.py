@@ -160,28 +160,22 @@ class App:
         try:
             self._admit(exchange)
             _check_workspace(exchange.headers)
-            secret = identity.secret_in(exchange.headers.get(b"authorization"), self._edge.auth)
-            if secret is None:
-                exchange.actor = identity.anonymous(exchange.request_id)
-            elif self._reads.at_once:
-                exchange.actor = identity.identify(self._registry, secret, exchange.request_id)
-            else:
-                work = partial(identity.identify, self._registry, secret, exchange.request_id)
-                found = self._reads.search(work)
-                found.add_done_callback(lambda found: self._identified(endpoint, exchange, body, done, found))
-                return
-            answer = self._api.answer(endpoint, _NO_FIELDS, exchange.actor, exchange, body, done)
+            identify, asks_database = self._identification(exchange)
         except Exception as error:
             done(None, error)
+            return
+        if asks_database and not self._reads.at_once:
+            self._reads.search(identify).add_done_callback(
+                lambda found: self._perform(endpoint, exchange, found.result, body, done)
+            )
         else:
-            if answer is not None:
-                done(answer, None)
+            self._perform(endpoint, exchange, identify, body, done)
 
-    def _identified(
-        self, endpoint: Endpoint, exchange: Exchange, body: bytes, done: Done, found: asyncio.Future[Actor]
+    def _perform(
+        self, endpoint: Endpoint, exchange: Exchange, identify: Callable[[], Actor], body: bytes, done: Done
     ) -> None:
         try:
-            exchange.actor = found.result()
+            exchange.actor = identify()
             answer = self._api.answer(endpoint, _NO_FIELDS, exchange.actor, exchange, body, done)
         except Exception as error:
             done(None, error)
@@ -255,13 +249,14 @@ class App:
         if self._logs:
             self._log(exchange, status, seconds)
 
-    async def _identify(self, exchange: Exchange) -> Actor:
+    def _identification(self, exchange: Exchange) -> tuple[Callable[[], Actor], bool]:
+        """What tells who calls, and whether it asks the database."""
         secret = identity.secret_in(exchange.headers.get(b"authorization"), self._edge.auth)
-        if secret is None:
-            exchange.actor = identity.anonymous(exchange.request_id)
-        else:
-            work = partial(identity.identify, self._registry, secret, exchange.request_id)
-            exchange.actor = await self._reads.point(work)
+        return partial(identity.identify, self._registry, secret, exchange.request_id), secret is not None
+
+    async def _identify(self, exchange: Exchange) -> Actor:
+        identify, asks_database = self._identification(exchange)
+        exchange.actor = await self._reads.point(identify) if asks_database else identify()
         return exchange.actor
 
     async def _other(self, exchange: Exchange, receive: Receive, send: Send, known: dict[str, Endpoint]) -> None:

@@ -32,19 +32,16 @@ def secret_in(authorization: bytes | None, required: bool) -> str | None:
     return None
 
 
-def identify(registry: Registry, secret: str, request_id: bytes) -> Actor:
-    """The actor who has a token. It asks the database.
+def identify(registry: Registry, secret: str | None, request_id: bytes) -> Actor:
+    """The actor who has a token, for which the database is asked; without one, where none is needed, nobody in particular.
 
     Raises:
-        Unauthenticated: it is unknown or revoked.
+        Unauthenticated: the token is unknown or revoked.
     """
+    if secret is None:
+        return Actor("anonymous", "admin", False, "http", request_id.decode())
     token = tokens.identify(registry, secret)
     return Actor(token.user, token.role, True, "http", request_id.decode())
-
-
-def anonymous(request_id: bytes) -> Actor:
-    """The actor without a token, where none is needed."""
-    return Actor("anonymous", "admin", False, "http", request_id.decode())
 
 
 def _secret(authorization: str) -> str | None:

@@ -19,6 +19,7 @@ from modelkeep.domain.artifacts import Artifact
 from modelkeep.domain.errors import Invalid, Unavailable
 from modelkeep.http.access import Access
 from modelkeep.http.priority import yield_to_calls
+from modelkeep.http.receiving import next_message
 from modelkeep.http.responding import Receive
 from modelkeep.registry import artifacts
 
@@ -87,13 +88,7 @@ async def receive_into(
     received = 0
     more = True
     while more:
-        try:
-            async with asyncio.timeout(CHUNK_SECONDS):
-                message = await receive()
-        except TimeoutError:
-            raise Invalid(
-                f"No byte of the body arrived for {CHUNK_SECONDS:.0f} seconds, so nothing was kept. Send it again."
-            ) from None
+        message = await next_message(receive, CHUNK_SECONDS, ", so nothing was kept")
         if message["type"] == "http.disconnect":
             raise Invalid("The request's body ended before it was complete, so nothing was kept. Send it again.")
         chunk = message.get("body", b"")

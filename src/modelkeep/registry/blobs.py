@@ -88,13 +88,21 @@ def _condemn(actor: Actor, registry: Registry, stopped: Callable[[], bool]) -> N
                 more, after = rows.unused(tx, after, _READ_BATCH)
             found += more
         unpinned = Unpinned(registry, found)
-        unpinned.read(stopped)
-        for batch in _batches([digest for digest in found if digest in unpinned.left], _WRITE_BATCH):
-            unpinned.read(stopped)
-            if stopped():
-                return
+        for batch in _unpinned_batches(unpinned, found, _WRITE_BATCH, stopped):
             with Change(actor, registry) as change:
                 rows.condemn(change.tx, unpinned.finish(change.tx).intersection(batch), change.now)
+
+
+def _unpinned_batches(
+    unpinned: Unpinned, digests: list[str], size: int, stopped: Callable[[], bool]
+) -> Iterator[list[str]]:
+    """Those of the digests that no manifest holds, with few manifests to read before each batch's turn to write."""
+    unpinned.read(stopped)
+    for batch in _batches([digest for digest in digests if digest in unpinned.left], size):
+        unpinned.read(stopped)
+        if stopped():
+            return
+        yield batch
 
 
 def _batches(digests: list[str], size: int) -> Iterator[list[str]]:
@@ -110,12 +118,10 @@ def _delete(actor: Actor, registry: Registry, grace: int, collected: Collected, 
         if not due:
             return
         unpinned = Unpinned(registry, due)
-        unpinned.read(stopped)
-        for batch in _batches([digest for digest in due if digest in unpinned.left], _DELETE_BATCH):
-            unpinned.read(stopped)
-            if stopped():
-                return
+        for batch in _unpinned_batches(unpinned, due, _DELETE_BATCH, stopped):
             _delete_some(actor, registry, unpinned, batch, until, collected)
+        if stopped():
+            return
         for batch in _batches([digest for digest in due if digest not in unpinned.left], _WRITE_BATCH):
             with Change(actor, registry) as change:
                 rows.absolve(change.tx, batch)
