@@ -6,8 +6,8 @@ import pytest
 
 from modelkeep.domain.actors import Actor
 from modelkeep.domain.errors import Invalid, NotFound, PermissionDenied, Refused
-from modelkeep.registry import opening, policies, promotions, stages
-from tests.registry.gating import ADMIN, NAME, WRITER, apply, measure, stock, told
+from modelkeep.registry import evidence, opening, policies, promotions, stages
+from tests.registry.gating import ADMIN, CI, NAME, WRITER, apply, measure, stock, told
 
 DOCUMENT = {"policy": "gate", "models": ["churn*"], "targets": ["Production"], "rules": [{"pinned": True}]}
 
@@ -194,3 +194,16 @@ def test_what_an_undone_change_retired_guards_on(registry):
             raise Undone
         with pytest.raises(Refused):
             promotions.promote(WRITER, registry, NAME, 1, "Production")
+
+
+def test_a_dataset_whose_digest_is_a_star_is_not_every_dataset(registry):
+    stock(registry, 2)
+    for number, digest in ((1, "d1"), (2, "*")):
+        evidence.add(
+            CI, registry, "validation", NAME, number, values={"auc": 0.9}, dataset_name="holdout", dataset_digest=digest
+        )
+    promotions.promote(WRITER, registry, NAME, 1, "Production")
+    apply(registry, {"metric": "auc", "no_worse_than": "holder", "when_absent": "refuse"})
+
+    with pytest.raises(Refused, match="no evidence with auc on the same dataset"):
+        promotions.promote(WRITER, registry, NAME, 2, "Production")

@@ -123,10 +123,10 @@ class Case:
         manifest_id = self._manifest(self.number)
         if manifest_id is None:
             return None
-        latest = self._latest(manifest_id)
-        if latest is not None and _fits(latest[0], wanted):
-            return latest[0]
         any_dataset = wanted.dataset_digest == ANY_DATASET
+        latest = self._latest(manifest_id)
+        if latest is not None and _fits(latest[0], wanted, any_dataset):
+            return latest[0]
         return evidence_rows.newest(
             self._tx,
             manifest_id,
@@ -156,15 +156,12 @@ class Case:
         return self._manifests[number]
 
 
-def _fits(fact: Fact, wanted: Wanted) -> bool:
-    """Whether evidence is what is wanted, as `storage.evidence.newest_with` decides."""
+def _fits(fact: Fact, wanted: Wanted, any_dataset: bool = False) -> bool:
+    """Whether evidence is what is wanted, as `storage.evidence.newest_with` and `newest` decide."""
     return (
         wanted.kind in (None, fact.kind)
         and wanted.dataset in (None, fact.dataset_name)
-        and (
-            wanted.dataset_digest in (None, fact.dataset_digest)
-            or (wanted.dataset_digest == ANY_DATASET and fact.dataset_digest is not None)
-        )
+        and (fact.dataset_digest is not None if any_dataset else wanted.dataset_digest in (None, fact.dataset_digest))
         and (wanted.since is None or fact.creation_timestamp >= wanted.since)
         and (wanted.producers is None or (fact.source == API and fact.verified and fact.producer in wanted.producers))
     )
